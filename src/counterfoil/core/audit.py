@@ -1,0 +1,208 @@
+"""Audit: recompute a whole log from its entries and hold every signed checkpoint against it.
+
+A state machine without I/O: feed it the entries of a log in order, and each checkpoint after the last entry that it
+covers.  It trusts no stored hash: leaves come from the exact bytes, roots from the leaves.
+
+It keeps 32 bytes and a set's overhead a delta, for the idempotency keys, and constant memory otherwise.
+
+Source: docs/spec/audit.md, whose step numbers stand in the code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
+from counterfoil.core.details import commit
+from counterfoil.core.entry import DELTA, SEAL, Entry, check_first, check_next, parse_entry
+from counterfoil.core.merkle import leaf_hash
+from counterfoil.core.tiles import TILE_WIDTH, Edge, Tile
+from counterfoil.errors import VerificationError
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit of one log checked, and what it did not.
+
+    Attributes:
+        origin: the log.
+        entries: entries that were recomputed.
+        deltas: how many of them are deltas.
+        checkpoints: checkpoints whose signature and root hold.
+        details_checked: details that open their commitment.
+        details_absent: commitments without details: erased or withheld, so not checked.
+        unknown_types: entries of types that this version does not know.
+        covered: entries under the newest checkpoint; those behind it are unsigned and were only checked in themselves.
+        verified_through_at: time of the seal under the newest checkpoint, None without one.
+        last: the last entry, whose totals are those of the log.
+    """
+
+    origin: str
+    entries: int = 0
+    deltas: int = 0
+    checkpoints: int = 0
+    details_checked: int = 0
+    details_absent: int = 0
+    unknown_types: int = 0
+    covered: int = 0
+    verified_through_at: str | None = None
+    last: Entry | None = None
+
+
+class LogAudit:
+    """The audit of one log, in progress.
+
+    Feed it with `entry` and `checkpoint`, then call `finish`.  Every method raises `MalformedError` or
+    `VerificationError` at the first thing that does not hold.
+    """
+
+    __slots__ = (
+        "_broken", "_completed", "_details", "_edge", "_keys", "_leaves", "_newest", "_origin", "_previous", "_seen",
+        "_sizes", "_unknown", "_watermark",
+    )  # fmt: skip
+
+    def __init__(self, origin: str, keys: KeySet) -> None:
+        """Begin with an empty log; `keys` come from the caller, never from where the entries come from."""
+        self._origin = origin
+        self._keys = keys
+        self._edge = Edge()
+        self._leaves: list[bytes] = []
+        self._completed: dict[Tile, bytes] = {}
+        self._previous: Entry | None = None
+        self._seen: set[bytes] = set()
+        self._details = [0, 0]  # absent, checked
+        self._unknown = 0
+        self._sizes = 0
+        self._newest: Checkpoint | None = None
+        self._watermark: str | None = None
+        # A checkpoint whose root the entries do not give: inconclusive about who erred until a later one holds.
+        self._broken: tuple[Checkpoint, bytes] | None = None
+
+    def entry(self, data: bytes, salt: bytes | None, value: bytes | None) -> Entry:
+        """Take the next entry: its exact bytes, and salt and canonical value of its details where they are there.
+
+        Raises:
+            MalformedError: where it breaks a rule of its own (steps 1 and 2).
+            VerificationError: `index-mismatch`, `wrong-origin`, `time-order`, `totals-mismatch` (step 3),
+                `duplicate-key` (step 4), `details-mismatch` (step 5).
+        """
+        # Steps 1 and 2: canonical bytes, members.
+        entry = parse_entry(data)
+        # Step 3: it follows from the one before.
+        previous = self._previous
+        if previous is None:
+            check_first(entry, self._origin)
+        else:
+            check_next(previous, entry)
+        # Step 4: one key, one entry, for ever.
+        if entry.type == DELTA:
+            key = bytes.fromhex(entry.key)
+            if key in self._seen:
+                raise VerificationError(
+                    "duplicate-key", f"entry {entry.index} bears the key of an earlier one"
+                )
+            self._seen.add(key)
+        # Step 5: details are what the entry commits to.
+        if salt is not None and value is not None:
+            if entry.details is None or commit(salt, value) != entry.details:
+                raise VerificationError(
+                    "details-mismatch", f"details of entry {entry.index} are not those committed to"
+                )
+            self._details[1] += 1
+        elif salt is not None or value is not None:
+            raise VerificationError("details-mismatch", f"entry {entry.index} has one half of its details")
+        elif entry.details is not None:
+            self._details[0] += 1
+        if entry.origin == "" and entry.type not in (DELTA, SEAL):
+            self._unknown += 1
+        self._previous = entry
+        self._leaves.append(leaf_hash(data))
+        if len(self._leaves) >= TILE_WIDTH:
+            self._grow()
+        return entry
+
+    def checkpoint(self, note: bytes | str) -> Checkpoint:
+        """Take the checkpoint that covers exactly the entries so far.
+
+        Raises:
+            MalformedError: where it is no checkpoint (step 6).
+            VerificationError: `unknown-key`, `bad-signature` (step 6), `wrong-origin`, `index-mismatch` (step 7),
+                `missing-seal` (step 8), `fork` where it holds and an earlier one did not (step 9).
+        """
+        # Step 6: it reads and is signed.
+        checkpoint = parse_checkpoint(note)
+        self._keys.verify(checkpoint)
+        # Step 7: it is of this log and this size.
+        if checkpoint.origin != self._origin:
+            raise VerificationError(
+                "wrong-origin", "checkpoint of another log", found=checkpoint.origin, wanted=self._origin
+            )
+        self._grow()
+        if checkpoint.size != self._edge.size:
+            raise VerificationError(
+                "index-mismatch",
+                f"checkpoint of size {checkpoint.size} stands behind {self._edge.size} entries",
+            )
+        # Step 8: the entry under it is a seal.
+        if self._previous is None or self._previous.type != SEAL:
+            raise VerificationError("missing-seal", f"no seal under the checkpoint of size {checkpoint.size}")
+        # Step 9: the entries give its root.
+        root = self._edge.root()
+        if root != checkpoint.root:
+            if self._broken is None:
+                self._broken = (checkpoint, root)
+        elif self._broken is not None:
+            # These entries hash to this root, their prefix does not hash to the older one: two signed histories.
+            raise VerificationError(
+                "fork",
+                f"checkpoints of sizes {self._broken[0].size} and {checkpoint.size} contradict each other",
+                first=self._broken[0].note,
+                second=checkpoint.note,
+            )
+        else:
+            self._newest = checkpoint
+            self._watermark = self._previous.recorded_at
+        self._sizes += 1
+        return checkpoint
+
+    def take_tiles(self) -> dict[Tile, bytes]:
+        """Return the tiles that became complete since the last call, as the entries give them."""
+        completed, self._completed = self._completed, {}
+        return completed
+
+    def partial_tiles(self) -> dict[Tile, bytes]:
+        """Return the incomplete last tiles, as the entries so far give them."""
+        self._grow()
+        return self._edge.partial_tiles()
+
+    def finish(self) -> AuditReport:
+        """End the audit.
+
+        Raises:
+            VerificationError: `root-mismatch`, where a checkpoint's root is not that of its entries (step 9).
+        """
+        if self._broken is not None:
+            checkpoint, root = self._broken
+            raise VerificationError(
+                "root-mismatch",
+                f"the entries do not give the root of the checkpoint of size {checkpoint.size}",
+                computed=root.hex(),
+                signed=checkpoint.root.hex(),
+            )
+        self._grow()
+        report = AuditReport(self._origin, entries=self._edge.size, checkpoints=self._sizes)
+        return replace(
+            report,
+            deltas=self._previous.count if self._previous else 0,
+            details_checked=self._details[1],
+            details_absent=self._details[0],
+            unknown_types=self._unknown,
+            covered=self._newest.size if self._newest else 0,
+            verified_through_at=self._watermark,
+            last=self._previous,
+        )
+
+    def _grow(self) -> None:
+        if self._leaves:
+            self._completed.update(self._edge.append(b"".join(self._leaves)))
+            self._leaves = []

@@ -1,0 +1,116 @@
+"""Details: what may be personal, kept outside the tree and bound to it by a commitment.
+
+    commitment = hex( SHA-256( salt || JCS(value) ) )        salt: 32 random bytes
+
+Salt and value can be deleted; every proof still verifies.  Without the salt nobody can test a guess of the value.
+
+Source: docs/spec/details.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.core.encoding import JsonValue, canonical_json, decode_hex, members, text_member
+from counterfoil.errors import MalformedError, TooLargeError, VerificationError
+from counterfoil.limits import DETAILS_BYTES_MAX, DETAILS_NESTING_MAX, SALT_BYTES
+
+_DETAILS: Final = frozenset({"salt", "value"})
+_DELTA_REQUIRED: Final = frozenset({"reason"})
+_DELTA_OPTIONAL: Final = frozenset({"referenceId", "metadata"})
+_OPEN_REQUIRED: Final = frozenset({"customerId"})
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The opening of a commitment.
+
+    Attributes:
+        salt: 32 bytes.
+        value: the value, a JSON object.
+        canonical: its RFC 8785 bytes.
+    """
+
+    salt: bytes
+    value: dict[str, JsonValue]
+    canonical: bytes
+
+
+def commit(salt: bytes, canonical: bytes) -> str:
+    """Return hex( SHA-256( salt || value ) )."""
+    return hashlib.sha256(salt + canonical).hexdigest()
+
+
+def verify_commitment(details: Details, commitment: str | None) -> None:
+    """Verify that details open a commitment.
+
+    Raises:
+        VerificationError: `details-mismatch`.
+    """
+    if commitment is None or commit(details.salt, details.canonical) != commitment:
+        raise VerificationError("details-mismatch", "the details are not those that the entry commits to")
+
+
+def read_details(value: JsonValue, *, what: str) -> Details:
+    """Read the details object of a receipt: `{"salt": hex, "value": {...}}`.
+
+    Raises:
+        TooLargeError: where the canonical value has over 16,384 bytes.
+        MalformedError: where it is no such object.
+    """
+    found = members(value, required=_DETAILS, optional=frozenset(), what=what)
+    salt = decode_hex(text_member(found, "salt", what=what), SALT_BYTES)
+    opened = found["value"]
+    if not isinstance(opened, dict):
+        raise MalformedError(f"the value of {what} is not a JSON object")
+    return Details(salt, opened, canonical_details(opened))
+
+
+def canonical_details(value: dict[str, JsonValue]) -> bytes:
+    """Return the canonical bytes of a details value.
+
+    Raises:
+        TooLargeError: above 16,384 bytes.
+        MalformedError: where it nests over 8 levels or is no I-JSON.
+    """
+    _check_nesting(value, DETAILS_NESTING_MAX)
+    canonical = canonical_json(value)
+    if len(canonical) > DETAILS_BYTES_MAX:
+        raise TooLargeError(f"details have {len(canonical)} bytes, at most {DETAILS_BYTES_MAX}")
+    return canonical
+
+
+def _check_nesting(value: JsonValue, levels: int) -> None:
+    """Refuse nesting beyond `levels`; objects and arrays count, the recursion is as deep as the bound."""
+    if not isinstance(value, (dict, list)):
+        return
+    if not levels:
+        raise MalformedError(f"details nest over {DETAILS_NESTING_MAX} levels")
+    for item in value.values() if isinstance(value, dict) else value:
+        _check_nesting(item, levels - 1)
+
+
+def check_delta_value(value: dict[str, JsonValue]) -> None:
+    """Refuse a value that is not a delta's: `{"reason": string, "referenceId"?: string, "metadata"?: object}`.
+
+    Raises:
+        MalformedError: where the members are others.
+    """
+    members(value, required=_DELTA_REQUIRED, optional=_DELTA_OPTIONAL, what="details of a delta")
+    text_member(value, "reason", what="details")
+    if "referenceId" in value:
+        text_member(value, "referenceId", what="details")
+    if not isinstance(value.get("metadata", {}), dict):
+        raise MalformedError("metadata of details is not an object")
+
+
+def customer_of(value: dict[str, JsonValue]) -> str:
+    """Return the customerId that the details of an `open` entry name.
+
+    Raises:
+        MalformedError: where the value is not `{"customerId": string}`.
+    """
+    members(value, required=_OPEN_REQUIRED, optional=frozenset(), what="details of open")
+    return text_member(value, "customerId", what="details")

@@ -1,0 +1,249 @@
+r"""Receipts: the proof that one entry stands in a signed log, whole in itself.
+
+    {"type": "counterfoil/receipt@v1",
+     "entry": {...},                                                  the entry
+     "details": {"salt": hex, "value": {...}},                        absent when erased or withheld
+     "open": {"entry": {...}, "details"?: {...}, "path": [base64]},   optional: whose log this is
+     "proof": "c2sp.org/tlog-proof@v1\nindex 2\n..."}
+
+A receipt is a JSON container: databases may respell it.  What is hashed is the canonical form of what it says.
+
+Source: docs/spec/receipt.md, whose step numbers stand in the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.core.checkpoint import Checkpoint, KeySet
+from counterfoil.core.details import Details, check_delta_value, customer_of, read_details, verify_commitment
+from counterfoil.core.encoding import (
+    JsonValue,
+    canonical_json,
+    encode_base64,
+    excerpt,
+    members,
+    read_json,
+    text_member,
+)
+from counterfoil.core.entry import DELTA, OPEN, Entry, read_entry, require_known_type
+from counterfoil.core.merkle import leaf_hash, verify_inclusion
+from counterfoil.core.reference import parse_origin
+from counterfoil.core.tlog_proof import TlogProof, parse_path, parse_tlog_proof
+from counterfoil.errors import MalformedError, VerificationError
+from counterfoil.limits import RECEIPT_BYTES_MAX
+
+RECEIPT_TYPE: Final = "counterfoil/receipt@v1"
+
+_REQUIRED: Final = frozenset({"type", "entry", "proof"})
+_OPTIONAL: Final = frozenset({"details", "open"})
+_OPEN_REQUIRED: Final = frozenset({"entry", "path"})
+_OPEN_OPTIONAL: Final = frozenset({"details"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenEntry:
+    """An entry with its bytes and, where they were given, its details.
+
+    Attributes:
+        entry: the entry.
+        data: its canonical bytes, which are the leaf.
+        details: None when erased or withheld.
+    """
+
+    entry: Entry
+    data: bytes
+    details: Details | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The `open` entry of a log with its path to the root of the receipt's checkpoint."""
+
+    item: ProvenEntry
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A receipt that was read, not verified."""
+
+    item: ProvenEntry
+    opening: Opening | None
+    proof: TlogProof
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a receipt proves.
+
+    Attributes:
+        entry: the entry, which stands at `entry.index`.
+        details: the value that the entry commits to, None when erased or withheld.
+        customer_id: whose log it is, None where the receipt does not say: the customer was not checked.
+        checkpoint: under which it stands; its key was among the caller's.
+    """
+
+    entry: Entry
+    details: dict[str, JsonValue] | None
+    customer_id: str | None
+    checkpoint: Checkpoint
+
+
+def parse_receipt(data: bytes | str) -> Receipt:
+    """Read a receipt (step 1).  Nothing is verified.
+
+    Raises:
+        TooLargeError: beyond 262,144 bytes, or a bound within.
+        MalformedError: where it is no receipt.
+        VerificationError: `unknown-type`, where it or an entry in it is of a type that this version does not know.
+    """
+    value = read_json(data, bytes_max=RECEIPT_BYTES_MAX, what="receipt")
+    return receipt_from(value)
+
+
+def receipt_from(value: JsonValue) -> Receipt:
+    """Read a receipt from its JSON value; otherwise as `parse_receipt`."""
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise MalformedError("receipt is not a JSON object with a type")
+    if value["type"] != RECEIPT_TYPE:
+        raise VerificationError(
+            "unknown-type", f"document of type {excerpt(value['type'])}, want {RECEIPT_TYPE}"
+        )
+    members(value, required=_REQUIRED, optional=_OPTIONAL, what="receipt")
+    proof = parse_tlog_proof(text_member(value, "proof", what="receipt"))
+    parse_origin(proof.checkpoint.origin)
+    item = _item(value, what="receipt")
+    opening = _opening(value["open"]) if "open" in value else None
+    return Receipt(item, opening, proof)
+
+
+def _item(value: dict[str, JsonValue], *, what: str) -> ProvenEntry:
+    entry, data = read_entry(value["entry"])
+    require_known_type(entry)
+    if "details" not in value:
+        return ProvenEntry(entry, data, None)
+    details = read_details(value["details"], what=f"details of {what}")
+    if entry.type == DELTA:
+        check_delta_value(details.value)
+    elif entry.type == OPEN:
+        customer_of(details.value)
+    return ProvenEntry(entry, data, details)
+
+
+def _opening(value: JsonValue) -> Opening:
+    found = members(value, required=_OPEN_REQUIRED, optional=_OPEN_OPTIONAL, what="open")
+    path = found["path"]
+    if not isinstance(path, list):
+        raise MalformedError("path of open is not a JSON array")
+    texts = [text for text in path if isinstance(text, str)]
+    if len(texts) != len(path):
+        raise MalformedError("path of open holds something else than strings")
+    return Opening(_item(found, what="open"), parse_path(texts))
+
+
+def verify_receipt(
+    receipt: Receipt | bytes | str, keys: KeySet, *, origin: str | None = None, customer_id: str | None = None
+) -> Verified:
+    """Verify a receipt offline, from its bytes and the caller's keys alone.
+
+    Args:
+        receipt: the receipt, or its bytes.
+        keys: the keys that the caller trusts.
+        origin: the log that the caller expects it from, where one is named.
+        customer_id: the customer that the caller expects it to name.
+
+    Raises:
+        MalformedError, VerificationError: with the code of the first step that fails.
+    """
+    # Step 1: bounds, syntax, types, members.
+    if not isinstance(receipt, Receipt):
+        receipt = parse_receipt(receipt)
+    item, proof = receipt.item, receipt.proof
+    checkpoint = proof.checkpoint
+    # Step 2: a given key is the operator's, and its signature verifies.
+    keys.verify(checkpoint)
+    # Step 3: the log that the caller expects.
+    if origin is not None and checkpoint.origin != origin:
+        raise VerificationError(
+            "wrong-origin", "the receipt is of another log", found=checkpoint.origin, wanted=origin
+        )
+    # Step 4: the entry says where it stands, and the proof says the same.
+    if item.entry.index != proof.index or proof.index >= checkpoint.size:
+        raise VerificationError(
+            "index-mismatch",
+            "the entry, the proof and the size of the checkpoint disagree about the index",
+            entry=item.entry.index,
+            proof=proof.index,
+            size=checkpoint.size,
+        )
+    # Step 5: the entry is the leaf.
+    verify_inclusion(proof.index, checkpoint.size, leaf_hash(item.data), proof.path, checkpoint.root)
+    # Step 6: the details are what the entry commits to.
+    if item.details is not None:
+        verify_commitment(item.details, item.entry.details)
+    # Step 7: whose log it is.
+    proven = _verify_opening(receipt)
+    if customer_id is not None and proven != customer_id:
+        raise VerificationError(
+            "wrong-origin",
+            "the receipt names no customer" if proven is None else "the receipt is of another customer",
+            found=proven,
+            wanted=customer_id,
+        )
+    return Verified(item.entry, item.details.value if item.details else None, proven, checkpoint)
+
+
+def _verify_opening(receipt: Receipt) -> str | None:
+    """Verify `open`, and the entry itself where it is the one that opens; return the customerId that is proven."""
+    checkpoint = receipt.proof.checkpoint
+    if receipt.item.entry.type == OPEN:
+        _check_opened(receipt.item.entry, checkpoint)
+    opening = receipt.opening
+    if opening is None:
+        return None
+    item = opening.item
+    if item.entry.type != OPEN:
+        raise VerificationError(
+            "index-mismatch", "open holds an entry that opens no log", index=item.entry.index
+        )
+    _check_opened(item.entry, checkpoint)
+    verify_inclusion(0, checkpoint.size, leaf_hash(item.data), opening.path, checkpoint.root)
+    if item.details is None:
+        return None
+    verify_commitment(item.details, item.entry.details)
+    return customer_of(item.details.value)
+
+
+def _check_opened(entry: Entry, checkpoint: Checkpoint) -> None:
+    if entry.origin != checkpoint.origin:
+        raise VerificationError(
+            "wrong-origin", "the open entry is of another log", found=entry.origin, wanted=checkpoint.origin
+        )
+
+
+def format_receipt(item: ProvenEntry, opening: Opening | None, proof: str) -> bytes:
+    """Write a receipt in canonical form.
+
+    Args:
+        item: the entry and its details.
+        opening: the `open` entry, or None to leave the customer unnamed.
+        proof: the tlog-proof, a text.
+    """
+    receipt: dict[str, JsonValue] = {"type": RECEIPT_TYPE, "proof": proof, **_members_of(item)}
+    if opening is not None:
+        receipt["open"] = {**_members_of(opening.item), "path": _texts(opening.path)}
+    return canonical_json(receipt)
+
+
+def _members_of(item: ProvenEntry) -> dict[str, JsonValue]:
+    entry = read_json(item.data, bytes_max=RECEIPT_BYTES_MAX, what="entry")
+    if item.details is None:
+        return {"entry": entry}
+    return {"entry": entry, "details": {"salt": item.details.salt.hex(), "value": item.details.value}}
+
+
+def _texts(path: Sequence[bytes]) -> list[JsonValue]:
+    return [encode_base64(sibling) for sibling in path]

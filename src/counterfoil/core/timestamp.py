@@ -1,0 +1,111 @@
+"""Times: UTC, always six decimals, `2026-04-01T09:00:00.000000Z`.
+
+The text is of fixed width, so that times compare as their texts do.  A number of microseconds since
+1970-01-01T00:00:00Z, negative before it, is what arithmetic uses.
+
+Source: docs/spec/conventions.md.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from counterfoil.core.encoding import excerpt
+from counterfoil.errors import EngineError, MalformedError
+from counterfoil.limits import TIME_INPUT_CHARACTERS_MAX
+
+MICROSECONDS: Final = 1_000_000
+TIME_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+_TIME: Final = re.compile(TIME_PATTERN, re.ASCII)
+# RFC 3339, section 5.6, and a plain date.
+_INPUT: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,20}))?([Zz]|[+-][0-9]{2}:[0-9]{2}))?",
+    re.ASCII,
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=4096)
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_instant(text: str) -> None:
+    """Refuse text that matches `TIME_PATTERN` and yet names no day of the calendar.
+
+    Raises:
+        MalformedError: for 30 February, month 13, the year 0000.
+    """
+    if not _is_date(text[:10]):
+        raise MalformedError(f"no such day: {excerpt(text)}")
+
+
+def parse_time(text: str) -> int:
+    """Read a time as evidence has it; return microseconds.
+
+    Raises:
+        MalformedError: for every other spelling, and for what is no real instant of the years 0001 to 9999.
+    """
+    if not _TIME.fullmatch(text):
+        raise MalformedError(f"not a time: {excerpt(text)}")
+    check_instant(text)
+    return to_microseconds(text)
+
+
+def to_microseconds(text: str) -> int:
+    """Convert a time that was read already."""
+    return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+
+
+def format_time(microseconds: int) -> str:
+    """Write a time.
+
+    Raises:
+        OverflowError: outside the years 0001 to 9999.
+    """
+    seconds, rest = divmod(microseconds, MICROSECONDS)
+    return f"{_format_second(seconds)}.{rest:06d}Z"
+
+
+# Entries of one batch share their second.
+@lru_cache(maxsize=256)
+def _format_second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+
+
+def read_time(value: str) -> str:
+    """Read a time as a sender may write it, RFC 3339 or a plain date (midnight UTC); return it as evidence has it.
+
+    Raises:
+        EngineError: `invalid-field` where it is no such time, or is finer than a microsecond.
+    """
+    if not isinstance(value, str):
+        raise _invalid("a time is text", value)
+    match = _INPUT.fullmatch(value) if len(value) <= TIME_INPUT_CHARACTERS_MAX else None
+    if match is None:
+        raise _invalid("not an RFC 3339 time or a date", value)
+    day, clock, fraction, zone = match.groups()
+    if clock is None:
+        clock, zone = "00:00:00", "Z"
+    fraction = (fraction or "").rstrip("0")
+    if len(fraction) > 6:  # noqa: PLR2004  -- microseconds
+        raise _invalid("a time is not finer than a microsecond", value)
+    offset = "+00:00" if zone in "Zz" else zone
+    try:
+        instant = datetime.fromisoformat(f"{day}T{clock}.{fraction:0<6}{offset}")
+        return format_time((instant - _EPOCH) // _MICROSECOND)
+    except (ValueError, OverflowError) as error:
+        raise _invalid("no such time", value) from error
+
+
+def _invalid(why: str, value: object) -> EngineError:
+    return EngineError("invalid-field", f"{why}: {excerpt(value)}", field="effectiveAt")

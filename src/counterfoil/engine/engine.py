@@ -1,0 +1,228 @@
+"""The engine: one tenant's logs, with the store, the keys and the randomness that were passed in.
+
+It holds nothing of its own: any number of engines, in any number of processes, may stand over one store.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+
+from counterfoil.core.audit import AuditReport
+from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
+from counterfoil.core.receipt import Verified, verify_receipt
+from counterfoil.core.reference import check_tenant, parse_record_id
+from counterfoil.engine import customers, prove
+from counterfoil.engine.audit import Progress, audit_log
+from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
+from counterfoil.engine.operator import Operator, claim_store
+from counterfoil.engine.record import Delta, Randomness, Recorded, check_unit, record_many
+from counterfoil.engine.store import Store
+from counterfoil.errors import CounterfoilError, EngineError, MalformedError
+
+_CHECKPOINTS = 256
+
+
+class Engine:
+    """Records, checkpoints, proves and audits the logs of one tenant.
+
+    A record is named by its recordId, a customer by its customerId.  Every method raises `CounterfoilError` with a
+    listed code and nothing else.
+
+    Attributes:
+        operator: who signs.
+        tenant: whose customers these are.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        operator: Operator,
+        *,
+        tenant: str = "default",
+        randomness: Randomness = secrets.token_bytes,
+    ) -> None:
+        """Stand over a store; a store without an owner becomes this operator's.
+
+        Raises:
+            EngineError: `key-mismatch`, where the store belongs to another operator or key.
+            MalformedError: where the tenant is none.
+        """
+        self.tenant = check_tenant(tenant)
+        self.operator = operator
+        self._store = store
+        self._randomness = randomness
+        claim_store(store, operator)
+
+    def set_unit(self, unit: str) -> None:
+        """Set the unit of the tenant's logs that are opened from now on.
+
+        Raises:
+            EngineError: `invalid-field`.
+        """
+        check_unit(unit)
+        with self._store.write() as transaction:
+            transaction.set_tenant_unit(self.tenant, unit)
+
+    # Recording.
+
+    def record(self, delta: Delta) -> Recorded:
+        """Record one delta.
+
+        Raises:
+            EngineError: `invalid-field`, `amount-out-of-range`, `idempotency-conflict`, `record-not-found` (what it
+                adjusts), `clock-regressed`, `log-corrupt`, or what the store says.
+        """
+        answer = self.record_many([delta])[0]
+        if isinstance(answer, CounterfoilError):
+            raise answer
+        return answer
+
+    def record_many(
+        self, deltas: Sequence[Delta], *, batch_key: str | None = None
+    ) -> list[Recorded | CounterfoilError]:
+        """Record up to 10,000 deltas in one transaction; see `counterfoil.engine.record.record_many`."""
+        return record_many(
+            self._store, self.operator, self.tenant, deltas, randomness=self._randomness, batch_key=batch_key
+        )
+
+    # Checkpointing.
+
+    def checkpoint(self, customer_id: str, *, refresh: bool = False) -> Checkpointed:
+        """Checkpoint one customer; with nothing new only where a fresh watermark is asked for.
+
+        Raises:
+            EngineError: `customer-not-found`, `clock-regressed`, `log-corrupt`, `fork-refused`.
+        """
+        for outcome in self.checkpoint_many([customer_id], refresh=refresh):
+            if isinstance(outcome, CounterfoilError):
+                raise outcome
+            return outcome
+        raise EngineError("customer-not-found", "there is no such customer")
+
+    def checkpoint_many(
+        self, customer_ids: Iterable[str], *, refresh: bool = False
+    ) -> Iterator[Checkpointed | CounterfoilError]:
+        """Checkpoint customers; yield what became of each."""
+        logs = dict.fromkeys(self.log_of(customer_id) for customer_id in customer_ids)
+        return checkpoint_many(self._store, self.operator, self.tenant, logs, refresh=refresh)
+
+    def checkpoint_all(self, *, refresh: bool = False) -> Iterator[Checkpointed | CounterfoilError]:
+        """Checkpoint every customer with entries that no checkpoint covers, or with `refresh` every customer."""
+        logs = customers.all_logs(self._store, self.tenant, with_work=not refresh)
+        return checkpoint_many(self._store, self.operator, self.tenant, logs, refresh=refresh)
+
+    # Reading.
+
+    def log_of(self, customer_id: str) -> bytes:
+        """Return the 20-byte reference of a customer, whether it has a log or not."""
+        return self.operator.log_of(self.tenant, customer_id)
+
+    def customer(self, customer_id: str) -> customers.CustomerRecord:
+        """Return the record of a customer.
+
+        Raises:
+            EngineError: `customer-not-found`, `log-corrupt`.
+        """
+        return customers.customer(self._store, self.operator.name, self.tenant, self.log_of(customer_id))
+
+    def customers(self) -> Iterator[customers.CustomerRecord | CounterfoilError]:
+        """Yield the records of all customers, in the order of their references."""
+        return customers.customers(self._store, self.operator.name, self.tenant)
+
+    def checkpoints(self, customer_id: str) -> Iterator[Checkpoint]:
+        """Yield the checkpoints of a customer, ascending by size.
+
+        Raises:
+            EngineError: `customer-not-found`, `log-corrupt`.
+        """
+        log = self.log_of(customer_id)
+        customers.customer(self._store, self.operator.name, self.tenant, log)
+        after = 0
+        while True:
+            with self._store.read() as view:
+                page = view.checkpoints(log, after=after, limit=_CHECKPOINTS)
+            for row in page:
+                try:
+                    yield parse_checkpoint(row.note)
+                except MalformedError as error:
+                    raise EngineError(
+                        "log-corrupt", f"a stored checkpoint does not read: {error.message}"
+                    ) from error
+                after = row.size
+            if len(page) < _CHECKPOINTS:
+                return
+
+    # Proving.
+
+    def receipt(self, record_id: str, *, size: int | None = None, with_open: bool = True) -> prove.Proven:
+        """Make the receipt of a record, under the newest checkpoint or the named one.
+
+        Raises:
+            EngineError: `record-not-found`, `not-yet-checkpointed`, `log-corrupt`.
+        """
+        log, index = self._place(record_id)
+        return prove.receipt(self._store, self.tenant, log, index, size=size, with_open=with_open)
+
+    def receipts(self, customer_id: str) -> Iterator[prove.Proven]:
+        """Make the receipts of all deltas of a customer that its newest checkpoint covers.
+
+        Raises:
+            EngineError: `customer-not-found`, `not-yet-checkpointed`, `log-corrupt`.
+        """
+        return prove.receipts(self._store, self.tenant, self.log_of(customer_id))
+
+    def consistency_file(self, customer_id: str, old_size: int, *, size: int | None = None) -> str:
+        """Make the file that shows that a customer's checkpoint extends an older one.
+
+        Raises:
+            EngineError: `customer-not-found`, `record-not-found`, `invalid-field`, `log-corrupt`.
+        """
+        return prove.consistency_file(self._store, self.tenant, self.log_of(customer_id), old_size, size=size)
+
+    # Verifying.
+
+    def verify_record(self, record_id: str, keys: KeySet | None = None) -> Verified:
+        """Build the receipt of a record from stored bytes and verify it; never answer from a flag.
+
+        Args:
+            record_id: which record.
+            keys: the keys to trust, the operator's own where none are given.
+
+        Raises:
+            CounterfoilError: as `receipt` and `counterfoil.core.receipt.verify_receipt`.
+        """
+        proven = self.receipt(record_id)
+        log, _ = self._place(record_id)
+        origin = self.operator.origin(self.tenant, log)
+        return verify_receipt(proven.receipt, keys or self.operator.keys, origin=origin)
+
+    def audit(self, customer_id: str, keys: KeySet, *, progress: Progress = lambda _: None) -> AuditReport:
+        """Recompute a customer's log from stored bytes, under keys that come from the caller.
+
+        Raises:
+            CounterfoilError: at the first thing that does not hold; see `counterfoil.engine.audit.audit_log`.
+        """
+        return self.audit_log(self.log_of(customer_id), keys, progress=progress)
+
+    def audit_log(self, log: bytes, keys: KeySet, *, progress: Progress = lambda _: None) -> AuditReport:
+        """As `audit`, of a log by its reference."""
+        return audit_log(
+            self._store,
+            self.operator.name,
+            self.tenant,
+            log,
+            keys,
+            progress=progress,
+            reference_of=self.log_of,
+        )
+
+    def logs(self) -> Iterator[bytes]:
+        """Yield the references of all customers."""
+        return customers.all_logs(self._store, self.tenant)
+
+    def _place(self, record_id: str) -> tuple[bytes, int]:
+        try:
+            return parse_record_id(record_id)
+        except MalformedError as error:
+            raise EngineError("record-not-found", f"{error.message}") from error

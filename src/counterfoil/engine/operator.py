@@ -1,0 +1,83 @@
+"""The operator: whose logs these are, and the two keys that make them.
+
+Source: docs/spec/reference.md, docs/spec/note.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.note import Signer, VerifierKey, verifier_key
+from counterfoil.core.reference import Origin, check_operator, customer_reference
+from counterfoil.engine.store import Identity, Store
+from counterfoil.errors import EngineError, MalformedError
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Who signs.
+
+    Attributes:
+        name: DNS-like, permanent: it stands in every origin.
+        signer: signs checkpoints.
+        reference_key: 32 bytes; makes customer references and stands for idempotency keys.
+    """
+
+    name: str
+    signer: Signer = field(repr=False)
+    reference_key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_operator(self.name)
+
+    @cached_property
+    def verifier_key(self) -> VerifierKey:
+        """The public key, under the operator's name."""
+        return verifier_key(self.name, self.signer.public_key)
+
+    @cached_property
+    def keys(self) -> KeySet:
+        """The operator's own key, to verify what comes back from the store."""
+        return KeySet([self.verifier_key])
+
+    def log_of(self, tenant: str, customer_id: str) -> bytes:
+        """Return the log of a customer.
+
+        Raises:
+            EngineError: `invalid-field`, where the tenant or customerId is none.
+        """
+        try:
+            return customer_reference(self.reference_key, tenant, customer_id)
+        except MalformedError as error:
+            raise EngineError("invalid-field", error.message, field="customerId") from error
+
+    def origin(self, tenant: str, log: bytes) -> str:
+        """Return the origin of a log."""
+        return str(Origin(self.name, tenant, log))
+
+
+def claim_store(store: Store, operator: Operator) -> None:
+    """Make the store this operator's, or check that it is.
+
+    Raises:
+        EngineError: `key-mismatch`, where it belongs to another operator or key.
+    """
+    wanted = Identity(operator.name, operator.signer.public_key)
+    with store.read() as view:
+        found = view.identity()
+    if found is None:
+        with store.write() as transaction:
+            # Another process may have claimed it since.
+            found = transaction.identity()
+            if found is None:
+                transaction.set_identity(wanted)
+                return
+    if found != wanted:
+        raise EngineError(
+            "key-mismatch",
+            "the store belongs to another operator or key",
+            store=f"{found.operator} {found.public_key.hex()}",
+            given=f"{wanted.operator} {wanted.public_key.hex()}",
+        )

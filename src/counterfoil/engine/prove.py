@@ -1,0 +1,237 @@
+"""Proving: receipts and consistency files, from stored bytes.
+
+Plan which tiles a proof needs, read them in one call, compute.  What comes out was held against the signed root
+before it is handed on: a store that lost or changed something gives `log-corrupt`, never a receipt that fails later.
+
+Source: docs/spec/receipt.md, docs/spec/consistency.md, docs/spec/tree.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
+from counterfoil.core.details import Details
+from counterfoil.core.encoding import read_json
+from counterfoil.core.entry import DELTA
+from counterfoil.core.merkle import (
+    consistency_ranges,
+    inclusion_ranges,
+    leaf_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from counterfoil.core.receipt import Opening, ProvenEntry, format_receipt
+from counterfoil.core.reference import format_record_id
+from counterfoil.core.tiles import Tile, subtree_root, tiles_for
+from counterfoil.core.tlog_proof import format_consistency_file, format_tlog_proof
+from counterfoil.engine.store import Head, ReadTransaction, Store, StoredEntry, TileKey
+from counterfoil.engine.stored import head_of, log_corrupt, read_stored
+from counterfoil.errors import EngineError, MalformedError, VerificationError
+from counterfoil.limits import DETAILS_BYTES_MAX
+
+# Entries whose receipts are made from one read.
+_PAGE: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A receipt with its place.
+
+    Attributes:
+        record_id: which entry it is of.
+        receipt: the receipt, canonical JSON.
+        tlog_proof: the same proof as other tools read it.
+        data: the entry's bytes, which such a tool takes as the record.
+    """
+
+    record_id: str
+    receipt: bytes
+    tlog_proof: str
+    data: bytes
+
+
+def receipt(
+    store: Store, tenant: str, log: bytes, index: int, *, size: int | None = None, with_open: bool = True
+) -> Proven:
+    """Make the receipt of one entry.
+
+    Args:
+        store: where the log is.
+        tenant: whose; another tenant's log is as absent.
+        log: the 20-byte customer reference.
+        index: of the entry; any type.
+        size: of the checkpoint to prove it under, the newest where none is named.
+        with_open: whether the receipt names its customer.
+
+    Raises:
+        EngineError: `record-not-found`; `not-yet-checkpointed` where no checkpoint, or not the named one, covers the
+            entry; `log-corrupt`.
+    """
+    with store.read() as view:
+        head = head_of(view, tenant, log)
+        if head is None or not 0 <= index < head.size:
+            raise EngineError("record-not-found", "there is no such record")
+        checkpoint = _checkpoint(view, head, size)
+        if checkpoint is None or index >= checkpoint.size:
+            raise EngineError(
+                "not-yet-checkpointed",
+                "no checkpoint covers the record yet; it can be had after the next one"
+                if size is None
+                else "the named checkpoint does not cover the record",
+                index=index,
+                checkpointed=head.checkpoint_size,
+            )
+        rows = view.entries(log, index, index + 1)
+        first = _first_row(view, head) if with_open else None
+        tiles = _tiles(view, log, _paths([index, 0] if with_open else [index], checkpoint.size))
+    if not rows:
+        raise log_corrupt(log, f"entry {index} is missing")
+    prover = _Prover(log, checkpoint, tiles)
+    return prover.prove(rows[0], prover.opening(first) if first else None)
+
+
+def receipts(store: Store, tenant: str, log: bytes) -> Iterator[Proven]:
+    """Make the receipts of all deltas of a log that its newest checkpoint covers, in order, a page a read.
+
+    Raises:
+        EngineError: `customer-not-found`, `not-yet-checkpointed`, `log-corrupt`.
+    """
+    with store.read() as view:
+        head = head_of(view, tenant, log)
+        if head is None:
+            raise EngineError("customer-not-found", "there is no such customer")
+        checkpoint = _checkpoint(view, head, None)
+        if checkpoint is None:
+            raise EngineError("not-yet-checkpointed", "the customer has no checkpoint yet")
+        first = _first_row(view, head)
+        tiles = _tiles(view, log, _paths([0], checkpoint.size))
+    opening = _Prover(log, checkpoint, tiles).opening(first)
+    for start in range(0, checkpoint.size, _PAGE):
+        end = min(start + _PAGE, checkpoint.size)
+        with store.read() as view:
+            rows = view.entries(log, start, end)
+            tiles = _tiles(view, log, _paths(range(start, end), checkpoint.size))
+        if len(rows) != end - start:
+            raise log_corrupt(log, f"entries are missing between {start} and {end}")
+        prover = _Prover(log, checkpoint, tiles)
+        for row in rows:
+            if row.key_prefix is not None or read_stored(row).type == DELTA:
+                yield prover.prove(row, opening)
+
+
+def consistency_file(store: Store, tenant: str, log: bytes, old_size: int, *, size: int | None = None) -> str:
+    """Make the file that shows that a checkpoint extends an older one.
+
+    Args:
+        store: where the log is.
+        tenant: whose; another tenant's log is as absent.
+        log: the 20-byte customer reference.
+        old_size: of the older checkpoint.
+        size: of the newer one, the newest where none is named.
+
+    Raises:
+        EngineError: `customer-not-found`; `record-not-found` where one of the checkpoints is not there;
+            `invalid-field` where the older one is the larger; `log-corrupt`.
+    """
+    with store.read() as view:
+        head = head_of(view, tenant, log)
+        if head is None:
+            raise EngineError("customer-not-found", "there is no such customer")
+        new = _checkpoint(view, head, size)
+        old = _checkpoint(view, head, old_size)
+        if new is None or old is None:
+            raise EngineError("record-not-found", "there is no checkpoint of that size")
+        if old.size > new.size:
+            raise EngineError("invalid-field", "a checkpoint extends smaller ones", field="from")
+        ranges = consistency_ranges(old.size, new.size)
+        tiles = _tiles(view, log, ranges)
+    try:
+        path = [subtree_root(start, end, tiles) for start, end in ranges]
+        verify_consistency(old.size, new.size, old.root, new.root, path)
+    except VerificationError as error:
+        raise log_corrupt(
+            log, f"its tiles do not lead from {old.size} to {new.size}: {error.message}"
+        ) from error
+    return format_consistency_file(old.size, path, new.note)
+
+
+class _Prover:
+    """Makes proofs under one checkpoint from tiles at hand."""
+
+    def __init__(self, log: bytes, checkpoint: Checkpoint, tiles: Mapping[Tile, bytes]) -> None:
+        self._log = log
+        self._checkpoint = checkpoint
+        self._tiles = tiles
+        # Neighbours share all of their paths but the lowest hashes.
+        self._roots: dict[tuple[int, int], bytes] = {}
+
+    def prove(self, row: StoredEntry, opening: Opening | None) -> Proven:
+        item = self._item(row)
+        text = format_tlog_proof(row.index, self._path(row), self._checkpoint.note)
+        return Proven(
+            format_record_id(self._log, row.index), format_receipt(item, opening, text), text, row.entry
+        )
+
+    def opening(self, row: StoredEntry) -> Opening:
+        return Opening(self._item(row), tuple(self._path(row)))
+
+    def _item(self, row: StoredEntry) -> ProvenEntry:
+        entry = read_stored(row)
+        if row.salt is None or row.value is None:
+            return ProvenEntry(entry, row.entry, None)
+        try:
+            value = read_json(row.value, bytes_max=DETAILS_BYTES_MAX, what="details")
+        except MalformedError as error:
+            raise log_corrupt(
+                self._log, f"details of entry {row.index} do not read: {error.message}"
+            ) from error
+        if not isinstance(value, dict):
+            raise log_corrupt(self._log, f"details of entry {row.index} are not a JSON object")
+        return ProvenEntry(entry, row.entry, Details(row.salt, value, row.value))
+
+    def _path(self, row: StoredEntry) -> list[bytes]:
+        size = self._checkpoint.size
+        try:
+            path = [self._root(start, end) for start, end in inclusion_ranges(row.index, size)]
+            verify_inclusion(row.index, size, leaf_hash(row.entry), path, self._checkpoint.root)
+        except VerificationError as error:
+            raise log_corrupt(self._log, f"entry {row.index} does not lead to the signed root") from error
+        return path
+
+    def _root(self, start: int, end: int) -> bytes:
+        root = self._roots.get((start, end))
+        if root is None:
+            root = self._roots[start, end] = subtree_root(start, end, self._tiles)
+        return root
+
+
+def _checkpoint(view: ReadTransaction, head: Head, size: int | None) -> Checkpoint | None:
+    wanted = head.checkpoint_size if size is None else size
+    row = view.checkpoint(head.log, wanted) if wanted else None
+    if row is None:
+        if size is None and head.checkpoint_size:
+            raise log_corrupt(head.log, f"its checkpoint of size {wanted} is missing")
+        return None
+    try:
+        return parse_checkpoint(row.note)
+    except MalformedError as error:
+        raise log_corrupt(head.log, f"its checkpoint of size {wanted} does not read") from error
+
+
+def _first_row(view: ReadTransaction, head: Head) -> StoredEntry:
+    rows = view.entries(head.log, 0, 1)
+    if not rows:
+        raise log_corrupt(head.log, "its open entry is missing")
+    return rows[0]
+
+
+def _paths(indices: Sequence[int], size: int) -> list[tuple[int, int]]:
+    return [subtree for index in indices for subtree in inclusion_ranges(index, size)]
+
+
+def _tiles(view: ReadTransaction, log: bytes, ranges: Sequence[tuple[int, int]]) -> dict[Tile, bytes]:
+    found = view.tiles([TileKey(log, *tile) for tile in sorted(tiles_for(ranges))])
+    return {Tile(key.level, key.number): hashes for key, hashes in found.items()}

@@ -1,0 +1,195 @@
+"""What the engine asks of a store.
+
+A store keeps rows and hands them back; it decides nothing.  Whatever passes `counterfoil.testing.check_store` is one.
+
+The unit of everything is the log: every method names its logs first, and a method that spans logs (`logs`,
+`logs_with_work`) says so.  A log is named by its 20-byte customer reference.
+
+Rules that every store keeps:
+
+- `write()` is one transaction, durable when the block ends without an exception, and wholly undone otherwise.
+- After `lock_heads` returns, no other transaction changes these logs until this one ends.
+- `read()` sees one consistent state.  Blocks are short; the engine reads long ranges in pages.
+- What goes wrong comes out as an `EngineError`: `store-unavailable` (not done, may be tried again),
+  `commit-outcome-unknown` (may be done), `out-of-space`, `io-error`, `log-corrupt`, `unsafe-settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+
+class Head(NamedTuple):
+    """Where a log stands.
+
+    Attributes:
+        log: the 20-byte customer reference.
+        tenant: whose log it is.
+        size: entries stored; a log that exists has at least one.
+        sealed_size: the size under the newest seal, 0 without one.
+        checkpoint_size: the size under the newest checkpoint, 0 without one.
+        last_entry: the exact bytes of entry `size - 1`.
+    """
+
+    log: bytes
+    tenant: str
+    size: int
+    sealed_size: int
+    checkpoint_size: int
+    last_entry: bytes
+
+
+class StoredEntry(NamedTuple):
+    """One entry with what is kept beside it.
+
+    Attributes:
+        log: the 20-byte customer reference.
+        index: its position, from 0.
+        entry: its exact bytes, which are the leaf.
+        key_prefix: the first 8 bytes of the entry's `key` as a signed big-endian integer: a hint for
+            `find_keys`, never an answer.  None for entries without a key.
+        salt: 32 bytes, or None where the details are erased or the entry has none.
+        value: the canonical JSON of the details, or None likewise.
+    """
+
+    log: bytes
+    index: int  # type: ignore[assignment]  # in place of tuple.index(), which no row needs
+    entry: bytes
+    key_prefix: int | None
+    salt: bytes | None
+    value: bytes | None
+
+
+class HeadMove(NamedTuple):
+    """The head of a log after entries were appended; a log that is not there yet is made."""
+
+    log: bytes
+    tenant: str
+    size: int
+    sealed_size: int
+
+
+class TileKey(NamedTuple):
+    """Names a tile: hash `number * 256 + i` of `level` is its i-th hash (docs/spec/tree.md)."""
+
+    log: bytes
+    level: int
+    number: int
+
+
+class NewCheckpoint(NamedTuple):
+    """A signed checkpoint of `size` entries that follows the one of `old_size` (0 for the first)."""
+
+    log: bytes
+    old_size: int
+    size: int
+    note: bytes
+
+
+class StoredCheckpoint(NamedTuple):
+    """A published checkpoint: the note is its exact bytes."""
+
+    log: bytes
+    size: int
+    note: bytes
+
+
+class Identity(NamedTuple):
+    """The operator and the 32-byte public key that a store was made with."""
+
+    operator: str
+    public_key: bytes
+
+
+class ReadTransaction(Protocol):
+    """One consistent view of the store."""
+
+    def identity(self) -> Identity | None:
+        """Return whom the store belongs to, or None before `set_identity`."""
+
+    def tenant_unit(self, tenant: str) -> str | None:
+        """Return the tenant's default unit, or None where none was set."""
+
+    def heads(self, logs: Sequence[bytes]) -> dict[bytes, Head]:
+        """Return the heads of those of `logs` that exist."""
+
+    def logs(self, tenant: str, *, after: bytes = b"", limit: int) -> list[bytes]:
+        """Return up to `limit` logs of the tenant that sort after `after`, ascending.  Crosses logs."""
+
+    def logs_with_work(self, tenant: str, *, after: bytes = b"", limit: int) -> list[bytes]:
+        """Like `logs`, only those with entries that no checkpoint covers.  Crosses logs."""
+
+    def entries(self, log: bytes, start: int, end: int) -> list[StoredEntry]:
+        """Return the entries `[start, end)` of one log that are there, ascending by index."""
+
+    def entries_of(self, ranges: Sequence[tuple[bytes, int, int]]) -> dict[bytes, list[StoredEntry]]:
+        """Return for each (log, start, end) what `entries` would; at most one range a log."""
+
+    def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
+        """Return up to `limit` checkpoints of one log with a size above `after`, ascending by size."""
+
+    def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
+        """Return the checkpoint of exactly this size, or None."""
+
+    def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
+        """Return the checkpoint of the greatest size of those of `logs` that have one."""
+
+    def tiles(self, keys: Sequence[TileKey]) -> dict[TileKey, bytes]:
+        """Return those of the tiles that are there: 32 bytes a hash, 1 to 256 hashes."""
+
+
+class WriteTransaction(ReadTransaction, Protocol):
+    """A transaction that may write; all or nothing."""
+
+    def now(self) -> int:
+        """Return the store's clock, in microseconds since 1970-01-01T00:00:00Z.
+
+        Read it after `lock_heads`: a time that was taken before the lock may lie before another's entry.
+
+        Raises:
+            EngineError: `clock-regressed`, where the clock was set back or forward under the process.
+        """
+
+    def lock_heads(self, logs: Iterable[bytes]) -> dict[bytes, Head]:
+        """Lock these logs, in ascending order, until the transaction ends; return the heads of those that exist.
+
+        A log that does not exist is locked too: nobody else makes it meanwhile.
+        """
+
+    def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[StoredEntry]]:
+        """Return for each (log, key_prefix) the entries that bear the prefix, ascending; absent where there is none."""
+
+    def append(self, entries: Sequence[StoredEntry], moves: Sequence[HeadMove]) -> None:
+        """Append entries and move the heads of their logs; the logs are locked."""
+
+    def put_checkpoints(self, checkpoints: Sequence[NewCheckpoint]) -> None:
+        """Publish checkpoints of locked logs and advance each log's `checkpoint_size` from `old_size` to `size`.
+
+        Raises:
+            EngineError: `fork-refused`, where a log's newest checkpoint is not the one of `old_size`, or one of
+                `size` is there already.
+        """
+
+    def put_tiles(self, tiles: Mapping[TileKey, bytes]) -> None:
+        """Store tiles, in place of those of the same name."""
+
+    def set_identity(self, identity: Identity) -> None:
+        """Say once whom the store belongs to."""
+
+    def set_tenant_unit(self, tenant: str, unit: str) -> None:
+        """Set the tenant's default unit."""
+
+
+class Store(Protocol):
+    """Where records are kept."""
+
+    def read(self) -> AbstractContextManager[ReadTransaction]:
+        """Open a view."""
+
+    def write(self) -> AbstractContextManager[WriteTransaction]:
+        """Open a transaction."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""

@@ -1,0 +1,63 @@
+"""Every bound, with its unit and its reason.
+
+A bound is checked before the thing that it bounds is parsed, so that hostile input costs little.
+
+Source: docs/spec/conventions.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# RFC 6962 sizes and indices; the largest integer that every common database and language holds.
+INTEGER_MAX: Final = 2**63 - 1
+# Digits of INTEGER_MAX: checked before int(), whose cost grows with the square of the length.
+INTEGER_DIGITS_MAX: Final = 19
+# A tree of 2^63 - 1 leaves has audit paths of 63 hashes, and so has its consistency proof.
+PROOF_HASHES_MAX: Final = 63
+
+# Characters of an amount as a sender may write it, exponent included; checked before any conversion.
+AMOUNT_INPUT_CHARACTERS_MAX: Final = 40
+AMOUNT_INTEGER_DIGITS_MAX: Final = 18
+# 29 digits hold 10^11 of the largest amounts.
+TOTAL_INTEGER_DIGITS_MAX: Final = 29
+AMOUNT_FRACTION_DIGITS_MAX: Final = 9
+# Characters of a time as a sender may write it: RFC 3339 with nine decimals and an offset is 35.
+TIME_INPUT_CHARACTERS_MAX: Final = 40
+
+OPERATOR_CHARACTERS_MAX: Final = 100
+TENANT_CHARACTERS_MAX: Final = 63
+CUSTOMER_ID_CHARACTERS_MAX: Final = 128
+UNIT_CHARACTERS_MAX: Final = 32
+IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 255
+REFERENCE_KEY_BYTES: Final = 32
+
+# The longest entry that keeps to the member rules is under 1,000 bytes; the rest is room for later types.
+ENTRY_BYTES_MAX: Final = 2_048
+DETAILS_BYTES_MAX: Final = 16_384
+# The value object is level 1.
+DETAILS_NESTING_MAX: Final = 8
+# I-JSON (RFC 7493): beyond this two readers of a number may disagree.
+JSON_INTEGER_MAX: Final = 2**53 - 1
+# A number token as a sender may write it; the shortest form of any double is within 25 characters.
+JSON_NUMBER_CHARACTERS_MAX: Final = 40
+SALT_BYTES: Final = 32
+
+# Receipts, notes, consistency files: room for 64 signature lines of the largest kind in use (ML-DSA-44, 3.3 kB).
+RECEIPT_BYTES_MAX: Final = 262_144
+NOTE_BYTES_MAX: Final = 262_144
+SIGNATURE_LINES_MAX: Final = 64
+# Ed25519: 4 bytes of key id and 64 of signature; ML-DSA-44 with a time: 2,432.  A line beyond this is no signature.
+SIGNATURE_BYTES_MAX: Final = 8_192
+ORIGIN_CHARACTERS_MAX: Final = 255
+VERIFIER_KEY_CHARACTERS_MAX: Final = 4_096
+KEY_FILE_BYTES_MAX: Final = 65_536
+
+# A clock that lies further back than this stops recording: it would hand out times that contradict the past.
+CLOCK_REGRESSION_SECONDS_MAX: Final = 5
+# Rows of one recorded batch: bounds how long one transaction holds the heads that it locks.
+BATCH_ITEMS_MAX: Final = 10_000
+# One line of an import file.
+IMPORT_LINE_BYTES_MAX: Final = 65_536
+# How long a writer waits for another before it answers `store-unavailable`.
+LOCK_WAIT_SECONDS: Final = 30
