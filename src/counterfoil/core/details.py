@@ -15,7 +15,7 @@ from typing import Final
 
 from counterfoil.core.encoding import JsonValue, canonical_json, decode_hex, members, text_member
 from counterfoil.errors import MalformedError, TooLargeError, VerificationError
-from counterfoil.limits import DETAILS_BYTES_MAX, DETAILS_NESTING_MAX, SALT_BYTES
+from counterfoil.limits import DETAILS_BYTES_MAX, DETAILS_NESTING_MAX, JSON_INTEGER_MAX, SALT_BYTES
 
 _DETAILS: Final = frozenset({"salt", "value"})
 _DELTA_REQUIRED: Final = frozenset({"reason"})
@@ -73,23 +73,29 @@ def canonical_details(value: dict[str, JsonValue]) -> bytes:
 
     Raises:
         TooLargeError: above 16,384 bytes.
-        MalformedError: where it nests over 8 levels or is no I-JSON.
+        MalformedError: where it nests over 8 levels, holds a number beyond 2^53-1 or is no I-JSON.
     """
-    _check_nesting(value, DETAILS_NESTING_MAX)
+    _check_shape(value, DETAILS_NESTING_MAX)
     canonical = canonical_json(value)
     if len(canonical) > DETAILS_BYTES_MAX:
         raise TooLargeError(f"details have {len(canonical)} bytes, at most {DETAILS_BYTES_MAX}")
     return canonical
 
 
-def _check_nesting(value: JsonValue, levels: int) -> None:
-    """Refuse nesting beyond `levels`; objects and arrays count, the recursion is as deep as the bound."""
-    if not isinstance(value, (dict, list)):
+def _check_shape(value: JsonValue, levels: int) -> None:
+    """Refuse nesting beyond `levels` and numbers beyond 2^53-1, which no reader of the receipt would take.
+
+    Objects and arrays count, a tuple of a Python caller too; the recursion is as deep as the bound.
+    """
+    if isinstance(value, float) and abs(value) > JSON_INTEGER_MAX:
+        raise MalformedError("number beyond 2^53-1, send it as a string")
+    if not isinstance(value, (dict, list, tuple)):
         return
     if not levels:
         raise MalformedError(f"details nest over {DETAILS_NESTING_MAX} levels")
     for item in value.values() if isinstance(value, dict) else value:
-        _check_nesting(item, levels - 1)
+        if type(item) is not str:  # most are, and a call costs more than the look
+            _check_shape(item, levels - 1)
 
 
 def check_delta_value(value: dict[str, JsonValue]) -> None:

@@ -173,10 +173,10 @@ def _seal(match: re.Match[str]) -> Entry:
     )
 
 
-def _position(index_text: str, count: str) -> int:
-    """Return the index of an entry that is not the first."""
+def _position(index_text: str, count: str, *, lowest: int = 1) -> int:
+    """Return the index of an entry; only `open` stands at 0."""
     index = int(index_text)
-    if not 1 <= index <= INTEGER_MAX:
+    if not lowest <= index <= INTEGER_MAX:
         raise MalformedError(f"index {index_text} of an entry that does not open a log")
     if int(count) > index:
         raise MalformedError(f"count {count} above index {index_text}")
@@ -204,7 +204,7 @@ def _parse_other(data: bytes) -> Entry:
     check_instant(found["recordedAt"])
     return Entry(
         kind,
-        _position(found["index"], found["count"]),
+        _position(found["index"], found["count"], lowest=0),
         found["recordedAt"],
         found["unit"],
         int(found["count"]),
@@ -219,8 +219,8 @@ def read_entry(value: JsonValue) -> tuple[Entry, bytes]:
     Raises:
         TooLargeError, MalformedError: as `parse_entry`.
     """
-    if not isinstance(value, dict) or not all(isinstance(member, str) for member in value.values()):
-        raise MalformedError("entry is not a JSON object of strings")
+    if not isinstance(value, dict):
+        raise MalformedError("entry is not a JSON object")
     data = canonical_json(value)
     return parse_entry(data), data
 

@@ -115,7 +115,8 @@ def root_from_inclusion_proof(index: int, size: int, leaf: bytes, path: Sequence
     """
     _check_number(index)
     _check_number(size)
-    _check_hashes(leaf, *path)
+    _check_hashes(leaf)
+    _check_path(path)
     if index >= size:
         raise VerificationError(
             "index-mismatch", f"leaf {index} is not in a tree of {size}", index=index, size=size
@@ -161,7 +162,8 @@ def verify_consistency(
     """
     _check_number(old_size)
     _check_number(new_size)
-    _check_hashes(old_root, new_root, *path)
+    _check_hashes(old_root, new_root)
+    _check_path(path)
     if not 0 < old_size <= new_size:
         raise VerificationError("inconsistent", f"no proof leads from size {old_size} to {new_size}")
     if old_size == new_size:
@@ -211,9 +213,13 @@ def _check_number(value: int) -> None:
         raise MalformedError("an index or a size is an integer of 0 to 2^63-1")
 
 
-def _check_hashes(*hashes: bytes) -> None:
-    if len(hashes) > PROOF_HASHES_MAX + 2:
+def _check_path(path: Sequence[bytes]) -> None:
+    if len(path) > PROOF_HASHES_MAX:
         raise MalformedError(f"a proof has at most {PROOF_HASHES_MAX} hashes")
+    _check_hashes(*path)
+
+
+def _check_hashes(*hashes: bytes) -> None:
     for value in hashes:
         if type(value) is not bytes or len(value) != HASH_BYTES:
             raise MalformedError("a hash has 32 bytes")

@@ -39,6 +39,7 @@ from counterfoil.limits import (
 
 ED25519_TYPE: Final = b"\x01"
 KEY_ID_BYTES: Final = 4
+_NOT_IN_A_NAME: Final = re.compile(r"[\s+]")
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
@@ -97,10 +98,11 @@ def check_key_name(name: str) -> None:
     """Refuse a name that cannot stand in a signature line.
 
     Raises:
-        MalformedError: where it is empty or holds a space, a control character or `+`.
+        MalformedError: where it is empty or holds white space, `+` or a lone surrogate.
     """
-    if not name or "+" in name or not name.isprintable() or any(character.isspace() for character in name):
+    if not name or _NOT_IN_A_NAME.search(name):
         raise MalformedError(f"not a key name: {excerpt(name)}")
+    encode_utf8(name, what="key name")
 
 
 def verifier_key(name: str, public_key: bytes) -> VerifierKey:
@@ -186,9 +188,14 @@ def verify_note(note: Note, keys: Iterable[VerifierKey]) -> tuple[VerifierKey, .
     """Verify every line of a known key; return those keys, in the order of the lines.
 
     Raises:
+        MalformedError: where two of the keys differ and bear one name and id.
         VerificationError: `unknown-key` where no line is a known key's, `bad-signature` where one does not verify.
     """
-    known = {(key.name, key.key_id): key for key in keys}
+    known: dict[tuple[str, bytes], VerifierKey] = {}
+    for given in keys:
+        # The id is 4 bytes: two keys can be made to share it, and then a line would not say which is meant.
+        if known.setdefault((given.name, given.key_id), given) != given:
+            raise MalformedError(f"two keys of one name and id: {given.name}+{given.key_id.hex()}")
     claimed = [
         (key, line.signature)
         for line in note.signatures

@@ -117,12 +117,15 @@ def receipt_from(value: JsonValue) -> Receipt:
     parse_origin(proof.checkpoint.origin)
     item = _item(value, what="receipt")
     opening = _opening(value["open"]) if "open" in value else None
+    # Last, since what is malformed outranks what a later version may know.
+    require_known_type(item.entry)
+    if opening is not None:
+        require_known_type(opening.item.entry)
     return Receipt(item, opening, proof)
 
 
 def _item(value: dict[str, JsonValue], *, what: str) -> ProvenEntry:
     entry, data = read_entry(value["entry"])
-    require_known_type(entry)
     if "details" not in value:
         return ProvenEntry(entry, data, None)
     details = read_details(value["details"], what=f"details of {what}")

@@ -107,6 +107,10 @@ class Edge:
             if row
         }
 
+    def last_leaf(self) -> bytes | None:
+        """Return the last leaf hash, or None where it stands in a complete tile."""
+        return self._rows[0][-HASH_BYTES:] if self._rows and self._rows[0] else None
+
     def root(self) -> bytes:
         """Return the root of the tree."""
         if not self.size:

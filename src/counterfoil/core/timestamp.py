@@ -20,10 +20,11 @@ from counterfoil.limits import TIME_INPUT_CHARACTERS_MAX
 MICROSECONDS: Final = 1_000_000
 TIME_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
 _TIME: Final = re.compile(TIME_PATTERN, re.ASCII)
-# RFC 3339, section 5.6, and a plain date.
+# RFC 3339, section 5.6, and a plain date.  fromisoformat alone takes an offset of 10:60, and in later versions 24:00.
 _INPUT: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,20}))?([Zz]|[+-][0-9]{2}:[0-9]{2}))?",
+    r"(?:[Tt ]((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.([0-9]{1,20}))?"
+    r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))?",
     re.ASCII,
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

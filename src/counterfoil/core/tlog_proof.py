@@ -106,13 +106,13 @@ def verify_consistency_file(old: Checkpoint, file: ConsistencyFile, keys: KeySet
             checkpoints of one size have different roots.
     """
     new = file.checkpoint
-    # Step 2: both signatures.
+    # Steps 2 and 3: both signatures.
     keys.verify(old)
     keys.verify(new)
-    # Step 3: one log.
+    # Step 4: one log.
     if old.origin != new.origin:
         raise VerificationError("wrong-origin", f"checkpoints of {old.origin} and {new.origin}")
-    # Two roots of one size need no proof: whatever else the file says, these two checkpoints contradict each other.
+    # Step 5: two roots of one size need no proof; whatever else the file says, these checkpoints contradict each other.
     if old.size == new.size and old.root != new.root:
         raise VerificationError(
             "fork",
@@ -120,12 +120,12 @@ def verify_consistency_file(old: Checkpoint, file: ConsistencyFile, keys: KeySet
             first=old.root.hex(),
             second=new.root.hex(),
         )
-    # Step 4: the file is about the checkpoint that is held.
+    # Step 6: the file is about the checkpoint that is held.
     if file.old_size != old.size:
         raise VerificationError(
             "inconsistent", f"file starts from size {file.old_size}, the checkpoint has {old.size}"
         )
-    # Step 5: the proof.
+    # Step 7: the proof.
     verify_consistency(old.size, new.size, old.root, new.root, file.path)
 
 

@@ -347,8 +347,12 @@ def _last_checkpoint(work: _Work, origin: str, keys: KeySet) -> tuple[Edge, Entr
         previous = read_stored(work.entries[0]) if work.entries else None
         if previous is None or previous.index != signed.size - 1:
             raise log_corrupt(head.log, f"entry {signed.size - 1} is missing")
-        path = [subtree_root(start, end, work.tiles) for start, end in _last_leaf(signed.size)]
-        verify_inclusion(previous.index, signed.size, leaf_hash(work.entries[0].entry), path, signed.root)
+        leaf, last = leaf_hash(work.entries[0].entry), edge.last_leaf()
+        if last is None:
+            path = [subtree_root(start, end, work.tiles) for start, end in _last_leaf(signed.size)]
+            verify_inclusion(previous.index, signed.size, leaf, path, signed.root)
+        elif leaf != last:
+            raise log_corrupt(head.log, f"entry {previous.index} is not the one that was signed")
     except (MalformedError, VerificationError) as error:
         raise log_corrupt(head.log, f"its newest checkpoint does not hold: {error.message}") from error
     return edge, previous

@@ -108,6 +108,7 @@ class Prepared(NamedTuple):
     details: bytes
     key_text: str
     key: bytes
+    key_prefix: int
     key_is_new: bool
     effective_at: str | None
     adjusts: int | None
@@ -194,6 +195,7 @@ class _Preparation:
     def _prepare(self, position: int, request: Delta) -> Prepared:
         log, prefix = self._log(request.customer_id)
         key_text, is_new = self._key(position, request.idempotency_key)
+        key = hash_idempotency_key(self._operator.reference_key, prefix, key_text)
         if request.unit is not None:
             check_unit(request.unit)
         return Prepared(
@@ -203,7 +205,8 @@ class _Preparation:
             read_amount(request.amount),
             _details(request),
             key_text,
-            hash_idempotency_key(self._operator.reference_key, prefix, key_text),
+            key,
+            int.from_bytes(key[:8], "big", signed=True),
             is_new,
             None if request.effective_at is None else read_time(request.effective_at),
             None if request.adjusts is None else _adjusted_index(log, request.adjusts),
@@ -283,7 +286,7 @@ class _Batch:
         self._heads = transaction.lock_heads(sorted({item.log for item in items}))
         self._now = transaction.now()
         wanted = [
-            (item.log, _prefix_of(item.key))
+            (item.log, item.key_prefix)
             for item in items
             if not item.key_is_new and item.log in self._heads
         ]
@@ -334,7 +337,7 @@ class _Batch:
             return added
         wanted = item.key.hex()
         # The prefix is a hint: the entry's own bytes decide.
-        for row in self._stored.get((item.log, _prefix_of(item.key)), ()):
+        for row in self._stored.get((item.log, item.key_prefix), ()):
             entry = read_stored(row)
             if entry.key == wanted:
                 return entry, row.entry, row.salt, row.value
@@ -384,7 +387,7 @@ class _Batch:
         if opened is not None:
             self._tails[item.log] = tail
             self._rows.append(opened)
-        self._rows.append(StoredEntry(item.log, entry.index, data, _prefix_of(item.key), salt, item.details))
+        self._rows.append(StoredEntry(item.log, entry.index, data, item.key_prefix, salt, item.details))
         tail.last, tail.time = entry, time
         tail.added[item.key] = (entry, data, salt, item.details)
         return Recorded(
@@ -411,10 +414,6 @@ def iter_salts(randomness: Randomness, count: int) -> Iterator[bytes]:
     pool = randomness(SALT_BYTES * count)
     for start in range(0, len(pool), SALT_BYTES):
         yield pool[start : start + SALT_BYTES]
-
-
-def _prefix_of(key: bytes) -> int:
-    return int.from_bytes(key[:8], "big", signed=True)
 
 
 def _replay(item: Prepared, entry: Entry, data: bytes, salt: bytes | None, value: bytes | None) -> Recorded:

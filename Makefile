@@ -1,0 +1,57 @@
+# What a fresh clone needs: Python 3.11 or newer, git and make.  Everything else comes from PyPI into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint test-wheel test-system bench bench-full vectors clean
+
+demo: .venv/demo
+	@$(BIN)/counterfoil demo
+
+test: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The package as users get it: built, installed alone into a fresh environment, its own vectors run against itself.
+test-wheel: .venv/test
+	rm -rf .venv/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir .venv/wheel .
+	$(PYTHON) -m venv .venv/wheel/env
+	.venv/wheel/env/bin/python -m pip install --quiet .venv/wheel/counterfoil-*.whl
+	cd .venv/wheel && env/bin/counterfoil conformance run --command "env/bin/counterfoil conformance respond"
+
+# Needs strace (Debian: apt-get install strace).
+test-system: .venv/test
+	$(BIN)/python -m pytest tests/system
+
+bench: .venv/bench
+	$(BIN)/python tests/bench
+
+bench-full: .venv/bench
+	$(BIN)/python tests/bench --full
+
+vectors: .venv/test
+	$(BIN)/python vectors/generate.py
+
+clean:
+	rm -rf .venv
+
+# Environments: each stamp says what was installed, and is made again when pyproject.toml changes.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+.venv/demo: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[store]"
+	@touch $@
+
+.venv/test: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[store]" --group test --group lint
+	@touch $@ .venv/demo
+
+.venv/bench: .venv/test
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
