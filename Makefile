@@ -8,7 +8,7 @@ demo: .venv/demo
 	@$(BIN)/counterfoil demo
 
 test: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/system
 
 lint: .venv/test
 	$(BIN)/ruff check .

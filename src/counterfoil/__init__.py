@@ -1,3 +1,78 @@
-"""Counterfoil: receipts anybody can verify, for usage and balance records."""
+"""Counterfoil: receipts anybody can verify, for usage and balance records.
+
+Recording, checkpointing and proving, in process:
+
+>>> from counterfoil import Delta, Engine, HostClock, Operator, SigningKey, open_store
+>>> operator = Operator("ledger.example.com", SigningKey(bytes(32)), reference_key=bytes(32))  # keep real keys secret
+>>> engine = Engine(open_store("memory:", clock=HostClock()), operator)
+>>> recorded = engine.record(Delta("cust_001", "-12.5", reason="api_call", idempotency_key="req-0001"))
+>>> engine.checkpoint("cust_001").outcome
+'signed'
+>>> receipt = engine.receipt(recorded.record_id).receipt
+
+Verifying, anywhere, with nothing but the receipt and the operator's public key:
+
+>>> from counterfoil import KeySet, format_nano, verify_receipt
+>>> keys = KeySet.parse("ledger.example.com+07875469+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop")
+>>> format_nano(verify_receipt(receipt, keys, customer_id="cust_001").entry.amount)
+'-12.5'
+
+What an auditor needs is imported at once; the engine and the stores only when they are asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from counterfoil.core.amount import format_nano
+from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
+from counterfoil.core.receipt import Verified, verify_receipt
+from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file
+from counterfoil.errors import CounterfoilError, EngineError, MalformedError, VerificationError
+
+if TYPE_CHECKING:
+    from counterfoil.core.ed25519 import SigningKey
+    from counterfoil.engine.clock import HostClock
+    from counterfoil.engine.engine import Engine
+    from counterfoil.engine.operator import Operator
+    from counterfoil.engine.record import Delta, Recorded
+    from counterfoil.storage import open_store
 
 __version__ = "0.1.0"
+
+_LATER = {
+    "Delta": "counterfoil.engine.record",
+    "Engine": "counterfoil.engine.engine",
+    "HostClock": "counterfoil.engine.clock",
+    "Operator": "counterfoil.engine.operator",
+    "Recorded": "counterfoil.engine.record",
+    "SigningKey": "counterfoil.core.ed25519",
+    "open_store": "counterfoil.storage",
+}
+
+__all__ = [
+    "Checkpoint",
+    "CounterfoilError",
+    "Delta",
+    "Engine",
+    "EngineError",
+    "HostClock",
+    "KeySet",
+    "MalformedError",
+    "Operator",
+    "Recorded",
+    "SigningKey",
+    "VerificationError",
+    "Verified",
+    "format_nano",
+    "open_store",
+    "parse_checkpoint",
+    "parse_consistency_file",
+    "verify_consistency_file",
+    "verify_receipt",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'counterfoil' has no attribute {name!r}")

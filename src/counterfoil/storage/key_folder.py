@@ -1,0 +1,218 @@
+r"""The key folder: the operator's private keys on disk.
+
+    signing-key.pem      Ed25519, PKCS#8 in PEM, encrypted where a passphrase was given
+    reference-key.txt    "counterfoil/reference-key@v1\n" operator "\n" 64 hex digits "\n"
+    operator.vkey        the public verifier key and a newline; for auditors, to be handed on
+
+The folder is the owner's alone (0700), and so are the first two files (0600).  A folder is made once: nothing here
+overwrites a key.  Private bytes stand in no message, `repr` or pickle.
+
+Source: docs/spec/note.md (the verifier key), docs/spec/reference.md (the reference key).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from counterfoil.core.ed25519 import SigningKey
+from counterfoil.core.note import VerifierKey, parse_verifier_key, verifier_key
+from counterfoil.core.reference import OPERATOR_PATTERN, check_operator
+from counterfoil.errors import EngineError, MalformedError
+from counterfoil.limits import KEY_FILE_BYTES_MAX, REFERENCE_KEY_BYTES
+from counterfoil.storage.files import sync_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIGNING_KEY_FILE: Final = "signing-key.pem"
+REFERENCE_KEY_FILE: Final = "reference-key.txt"
+VERIFIER_KEY_FILE: Final = "operator.vkey"
+
+_REFERENCE_KEY: Final = re.compile(
+    rf"counterfoil/reference-key@v1\n({OPERATOR_PATTERN})\n([0-9a-f]{{{2 * REFERENCE_KEY_BYTES}}})\n",
+    re.ASCII,
+)
+_OTHERS: Final = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFolder:
+    """The keys of an operator, loaded and found to agree.
+
+    Attributes:
+        verifier_key: the operator's public key under the operator's name.
+        signer: signs as the operator.
+        reference_key: 32 bytes, which the customer references are made with.
+    """
+
+    verifier_key: VerifierKey
+    signer: SigningKey
+    reference_key: bytes = field(repr=False)
+
+    @property
+    def operator(self) -> str:
+        """The operator's name."""
+        return self.verifier_key.name
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("private keys are not pickled")
+
+
+def create_key_folder(
+    path: Path, operator: str, *, signing_seed: bytes, reference_key: bytes, passphrase: str | None = None
+) -> KeyFolder:
+    """Write the keys of an operator into a new or empty folder, durably, and load them back.
+
+    Args:
+        path: the folder.
+        operator: its name, which is permanent.
+        signing_seed: 32 random bytes.
+        reference_key: 32 random bytes.
+        passphrase: encrypts the signing key; not empty.
+
+    Raises:
+        MalformedError: where the name, the seed or the reference key is none.
+        EngineError: `usage`, where the folder holds keys already or the passphrase is empty; `unsafe-settings`,
+            where others may enter it; `io-error`.
+    """
+    public = verifier_key(check_operator(operator), SigningKey(signing_seed).public_key)
+    if len(reference_key) != REFERENCE_KEY_BYTES:
+        raise MalformedError(f"reference key of {len(reference_key)} bytes, want {REFERENCE_KEY_BYTES}")
+    files = {
+        SIGNING_KEY_FILE: (_signing_key_pem(signing_seed, passphrase), 0o600),
+        REFERENCE_KEY_FILE: (
+            f"counterfoil/reference-key@v1\n{operator}\n{reference_key.hex()}\n".encode(),
+            0o600,
+        ),
+        # Last, so that a folder that was cut short does not load.
+        VERIFIER_KEY_FILE: (f"{public}\n".encode(), 0o644),
+    }
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_others(path, path.stat())
+        for name in files:
+            if (path / name).exists():
+                raise EngineError("usage", f"{path / name} is there already; keys are never overwritten")
+        for name, (content, mode) in files.items():
+            _write_new(path / name, content, mode)
+        sync_folder(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise EngineError("io-error", f"cannot write the key folder {path}: {error.strerror}") from error
+    return load_key_folder(path, passphrase)
+
+
+def needs_passphrase(path: Path) -> bool:
+    """Whether the signing key in a folder is encrypted; of a folder without one it is not.
+
+    Raises:
+        EngineError: `unsafe-settings`, `io-error`, as `load_key_folder`.
+    """
+    file = path / SIGNING_KEY_FILE
+    return file.is_file() and _is_encrypted(_read(file, private=True))
+
+
+def load_key_folder(path: Path, passphrase: str | None = None) -> KeyFolder:
+    """Load the keys of an operator, derive the public key and compare.
+
+    Raises:
+        EngineError: `usage`, where the folder or a file is missing, or the passphrase is missing, wrong or not
+            needed; `unsafe-settings`, where others may read private keys; `key-mismatch`, where the files do not
+            agree or are no keys; `io-error`.
+    """
+    if not path.is_dir():
+        raise EngineError("usage", f"there is no key folder at {path}: run `counterfoil init` first")
+    signer = SigningKey(_signing_seed(path / SIGNING_KEY_FILE, passphrase))
+    found = _REFERENCE_KEY.fullmatch(_read(path / REFERENCE_KEY_FILE, private=True).decode("latin-1"))
+    if found is None:
+        raise EngineError("key-mismatch", f"{path / REFERENCE_KEY_FILE} is no reference key")
+    try:
+        public = parse_verifier_key(
+            _read(path / VERIFIER_KEY_FILE, private=False).decode("latin-1").removesuffix("\n")
+        )
+    except MalformedError as error:
+        raise EngineError("key-mismatch", f"{path / VERIFIER_KEY_FILE}: {error.message}") from error
+    if public.public_key != signer.public_key:
+        raise EngineError(
+            "key-mismatch", f"{SIGNING_KEY_FILE} in {path} is not the private half of {VERIFIER_KEY_FILE}"
+        )
+    if public.name != found[1]:
+        raise EngineError("key-mismatch", f"the keys in {path} are of {public.name} and of {found[1]}")
+    return KeyFolder(public, signer, bytes.fromhex(found[2]))
+
+
+def _signing_key_pem(seed: bytes, passphrase: str | None) -> bytes:
+    encryption: KeySerializationEncryption = NoEncryption()
+    if passphrase is not None:
+        if not passphrase:
+            raise EngineError("usage", "the passphrase is empty")
+        encryption = BestAvailableEncryption(passphrase.encode())
+    key = Ed25519PrivateKey.from_private_bytes(seed)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def _signing_seed(path: Path, passphrase: str | None) -> bytes:
+    content = _read(path, private=True)
+    encrypted = _is_encrypted(content)
+    if encrypted and not passphrase:
+        raise EngineError("usage", f"{path} is encrypted: a passphrase is needed")
+    if not encrypted and passphrase is not None:
+        raise EngineError("usage", f"{path} is not encrypted, but a passphrase was given")
+    try:
+        key = load_pem_private_key(content, passphrase.encode() if passphrase else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        if encrypted:
+            raise EngineError("usage", f"the passphrase does not open {path}") from None
+        raise EngineError("key-mismatch", f"{path} is no private key") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise EngineError("key-mismatch", f"{path} is no Ed25519 key")
+    return key.private_bytes_raw()
+
+
+def _is_encrypted(content: bytes) -> bool:
+    # The label of PKCS#8 says it, where the exceptions of the library do not tell the cases apart.
+    return content.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+
+
+def _read(path: Path, *, private: bool) -> bytes:
+    try:
+        with path.open("rb") as file:
+            if private:
+                _refuse_others(path, os.fstat(file.fileno()))
+            content = file.read(KEY_FILE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        raise EngineError("usage", f"{path} is missing") from None
+    except OSError as error:
+        raise EngineError("io-error", f"cannot read {path}: {error.strerror}") from error
+    if len(content) > KEY_FILE_BYTES_MAX:
+        raise EngineError("key-mismatch", f"{path} is too large for a key")
+    return content
+
+
+def _refuse_others(path: Path, status: os.stat_result) -> None:
+    if os.name == "posix" and stat.S_IMODE(status.st_mode) & _OTHERS:
+        mode = "0700" if stat.S_ISDIR(status.st_mode) else "0600"
+        raise EngineError("unsafe-settings", f"{path} is open to others: chmod {mode} {path}")
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,220 @@
+"""A store in memory: for tests, simulations and trying things out."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from contextlib import contextmanager
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, TypeVar
+
+from counterfoil.engine.store import (
+    Head,
+    HeadMove,
+    Identity,
+    NewCheckpoint,
+    StoredCheckpoint,
+    StoredEntry,
+    TileKey,
+)
+from counterfoil.errors import EngineError
+from counterfoil.limits import LOCK_WAIT_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+_K = TypeVar("_K")
+_T = TypeVar("_T")
+
+_INDEX = attrgetter("index")
+_SIZE = attrgetter("size")
+
+
+class MemoryStore:
+    """A `counterfoil.engine.store.Store` that ends with the process.  One lock lets one transaction in at a time."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rows = _Rows()
+
+    @contextmanager
+    def read(self) -> Iterator[_Reading]:
+        """Open a view."""
+        with self._locked():
+            yield _Reading(self._rows)
+
+    @contextmanager
+    def write(self) -> Iterator[_Writing]:
+        """Open a transaction."""
+        with self._locked():
+            writing = _Writing(self._rows, self._clock)
+            try:
+                yield writing
+                writing.require_unharmed()
+            except BaseException:
+                writing.undo()
+                raise
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=LOCK_WAIT_SECONDS):
+            raise EngineError("store-unavailable", "another transaction holds the store")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+class _Rows:
+    """Everything that is stored.  The lists of a log are in ascending order."""
+
+    def __init__(self) -> None:
+        self.identities: dict[None, Identity] = {}
+        self.units: dict[str, str] = {}
+        self.heads: dict[bytes, HeadMove] = {}
+        self.entries: defaultdict[bytes, list[StoredEntry]] = defaultdict(list)
+        self.by_key: defaultdict[tuple[bytes, int], list[StoredEntry]] = defaultdict(list)
+        self.checkpoints: defaultdict[bytes, list[StoredCheckpoint]] = defaultdict(list)
+        self.tiles: dict[TileKey, bytes] = {}
+
+
+class _Reading:
+    """A `ReadTransaction`; the protocol says what its methods do."""
+
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
+
+    def identity(self) -> Identity | None:
+        return self._rows.identities.get(None)
+
+    def tenant_unit(self, tenant: str) -> str | None:
+        return self._rows.units.get(tenant)
+
+    def heads(self, logs: Sequence[bytes]) -> dict[bytes, Head]:
+        return {log: self._head(log) for log in logs if log in self._rows.heads}
+
+    def logs(self, tenant: str, *, after: bytes = b"", limit: int) -> list[bytes]:
+        named = (log for log, head in self._rows.heads.items() if head.tenant == tenant and log > after)
+        return sorted(named)[:limit]
+
+    def logs_with_work(self, tenant: str, *, after: bytes = b"", limit: int) -> list[bytes]:
+        named = self.logs(tenant, after=after, limit=len(self._rows.heads))
+        return [log for log in named if self._rows.heads[log].size > self._checkpoint_size(log)][:limit]
+
+    def entries(self, log: bytes, start: int, end: int) -> list[StoredEntry]:
+        found = self._rows.entries.get(log, [])
+        return found[bisect_left(found, start, key=_INDEX) : bisect_left(found, end, key=_INDEX)]
+
+    def entries_of(self, ranges: Sequence[tuple[bytes, int, int]]) -> dict[bytes, list[StoredEntry]]:
+        return {log: self.entries(log, start, end) for log, start, end in ranges}
+
+    def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
+        found = self._rows.checkpoints.get(log, [])
+        return found[bisect_right(found, after, key=_SIZE) :][:limit]
+
+    def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
+        found = self.checkpoints(log, after=size - 1, limit=1)
+        return found[0] if found and found[0].size == size else None
+
+    def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
+        return {log: self._rows.checkpoints[log][-1] for log in logs if self._rows.checkpoints.get(log)}
+
+    def tiles(self, keys: Sequence[TileKey]) -> dict[TileKey, bytes]:
+        return {key: self._rows.tiles[key] for key in keys if key in self._rows.tiles}
+
+    def _checkpoint_size(self, log: bytes) -> int:
+        found = self._rows.checkpoints.get(log)
+        return found[-1].size if found else 0
+
+    def _head(self, log: bytes) -> Head:
+        head = self._rows.heads[log]
+        last = self.entries(log, head.size - 1, head.size)
+        if not last:
+            raise EngineError("log-corrupt", f"entry {head.size - 1} of log {log.hex()} is missing")
+        return Head(*head, self._checkpoint_size(log), last[0].entry)
+
+
+class _Writing(_Reading):
+    """A `WriteTransaction`; the protocol says what its methods do."""
+
+    def __init__(self, rows: _Rows, clock: Callable[[], int]) -> None:
+        super().__init__(rows)
+        self._clock = clock
+        self._failure: EngineError | None = None
+        self._undo_steps: list[Callable[[], object]] = []
+
+    def require_unharmed(self) -> None:
+        """Raise what refused an append, in case the block caught it: half of an append must not stay."""
+        if self._failure is not None:
+            raise self._failure
+
+    def undo(self) -> None:
+        """Take back what this transaction did, last thing first."""
+        while self._undo_steps:
+            self._undo_steps.pop()()
+
+    def now(self) -> int:
+        return self._clock()
+
+    def lock_heads(self, logs: Iterable[bytes]) -> dict[bytes, Head]:
+        return self.heads(list(logs))
+
+    def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[StoredEntry]]:
+        return {key: list(self._rows.by_key[key]) for key in wanted if self._rows.by_key.get(key)}
+
+    def append(self, entries: Sequence[StoredEntry], moves: Sequence[HeadMove]) -> None:
+        for entry in entries:
+            log = self._rows.entries[entry.log]
+            if log and entry.index <= log[-1].index:
+                message = f"entry {entry.index} of log {entry.log.hex()} is there already"
+                self._failure = EngineError("log-corrupt", message)
+                raise self._failure
+            self._add(log, entry)
+            if entry.key_prefix is not None:
+                self._add(self._rows.by_key[entry.log, entry.key_prefix], entry)
+        for move in moves:
+            self._set(self._rows.heads, move.log, move)
+
+    def put_checkpoints(self, checkpoints: Sequence[NewCheckpoint]) -> None:
+        sizes = {
+            new.log: self._checkpoint_size(new.log) for new in checkpoints if new.log in self._rows.heads
+        }
+        for new in checkpoints:
+            # Taken out, so that a second checkpoint of the log within one call is refused as well.
+            if sizes.pop(new.log, None) != new.old_size or new.size <= new.old_size:
+                raise EngineError(
+                    "fork-refused",
+                    f"the newest checkpoint of log {new.log.hex()} is not the one of size {new.old_size}",
+                )
+        for new in checkpoints:
+            self._add(self._rows.checkpoints[new.log], StoredCheckpoint(new.log, new.size, new.note))
+
+    def put_tiles(self, tiles: Mapping[TileKey, bytes]) -> None:
+        for key, hashes in tiles.items():
+            self._set(self._rows.tiles, key, hashes)
+
+    def set_identity(self, identity: Identity) -> None:
+        known = self.identity()
+        if known not in (None, identity):
+            raise EngineError("key-mismatch", "the store belongs to another operator or key")
+        self._set(self._rows.identities, None, identity)
+
+    def set_tenant_unit(self, tenant: str, unit: str) -> None:
+        self._set(self._rows.units, tenant, unit)
+
+    def _add(self, rows: list[_T], row: _T) -> None:
+        rows.append(row)
+        self._undo_steps.append(rows.pop)
+
+    def _set(self, rows: dict[_K, _T], key: _K, row: _T) -> None:
+        if key in rows:
+            self._undo_steps.append(partial(rows.__setitem__, key, rows[key]))
+        else:
+            self._undo_steps.append(partial(rows.__delitem__, key))
+        rows[key] = row

@@ -1,0 +1,33 @@
+"""The history of the tables, as Alembic revisions.
+
+Configured here and not by a file: the scripts travel in the package and the connection is the caller's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def configuration() -> Config:
+    """Return what Alembic needs to find the revisions."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables to a revision, within the transaction that the connection is in.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the database's own.
+    """
+    config = configuration()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -1,0 +1,167 @@
+"""What is particular to SQLite: the file, its settings, its locks and its error codes.
+
+An acknowledged write survives a power cut: a rollback journal that is truncated and synced at every COMMIT
+(`journal_mode=TRUNCATE`, `synchronous=FULL`).  That is safe on every version of SQLite and leaves one file to copy.
+Why not a write-ahead log: docs/decisions/0001-sqlite-journal.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from counterfoil.errors import EngineError
+from counterfoil.limits import LOCK_WAIT_SECONDS
+from counterfoil.storage.files import sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+# STRICT tables came with it.
+_OLDEST_VERSION: Final = (3, 37, 0)
+
+# Of a new file; an existing one keeps its own.  A fresh store fills a fifth faster than with the usual 4,096.
+_PAGE_BYTES: Final = 8192
+
+# Setting -> (what is asked for, what must be read back).
+_SETTINGS: Final[dict[str, tuple[str, object]]] = {
+    "journal_mode": ("TRUNCATE", "truncate"),
+    "synchronous": ("FULL", 2),
+    # What is erased is overwritten, too.
+    "secure_delete": ("ON", 1),
+    # In KiB, which SQLite writes as a negative number.
+    "cache_size": ("-65536", -65536),
+    # A large transaction that spilled would keep readers out from then on, not only during its COMMIT.
+    "cache_spill": ("OFF", 0),
+    # Else SQLite would rather index 256 wanted keys by itself and read all entries than look 256 entries up.
+    "automatic_index": ("OFF", 0),
+}
+
+# SQLITE_BUSY and SQLITE_FULL at COMMIT come before the journal is given up, which is the moment a transaction
+# becomes permanent; any other failure may come after it.
+_CODES: Final = {
+    sqlite3.SQLITE_BUSY: "store-unavailable",
+    sqlite3.SQLITE_LOCKED: "store-unavailable",
+    sqlite3.SQLITE_INTERRUPT: "store-unavailable",
+    sqlite3.SQLITE_SCHEMA: "store-unavailable",
+    sqlite3.SQLITE_FULL: "out-of-space",
+    sqlite3.SQLITE_IOERR: "io-error",
+    sqlite3.SQLITE_CANTOPEN: "io-error",
+    sqlite3.SQLITE_PERM: "io-error",
+    sqlite3.SQLITE_READONLY: "io-error",
+    sqlite3.SQLITE_CORRUPT: "log-corrupt",
+    sqlite3.SQLITE_NOTADB: "log-corrupt",
+    # Two rows for one place: heads and entries, or heads and checkpoints, contradict each other.
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: "log-corrupt",
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: "log-corrupt",
+}
+_SURELY_NOT_COMMITTED: Final = {"store-unavailable", "out-of-space"}
+
+
+class SqliteDatabase:
+    """A store file on this machine.
+
+    Attributes:
+        path: of the file.
+        engine: connections to it.  Each transaction begins with BEGIN IMMEDIATE, which takes the one write lock
+            of the file, or with BEGIN where the execution option `reading` is set.
+        insert_of: INSERT that knows ON CONFLICT.
+        failures: what a call can raise, the driver's own exceptions at values that it cannot convert among them.
+
+    Raises:
+        EngineError: `unsafe-settings`, where the linked SQLite is too old.
+    """
+
+    insert_of = staticmethod(insert)
+    failures = (SQLAlchemyError, sqlite3.Error, OverflowError, UnicodeError)
+
+    def __init__(self, path: Path) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST_VERSION:
+            raise EngineError(
+                "unsafe-settings", f"SQLite {sqlite3.sqlite_version} is too old, 3.37.0 or later is needed"
+            )
+        self.path = path.absolute()
+        self._writers = threading.Lock()
+        # A file that is gone is an error and not a new, empty store.
+        name = f"file:{quote(str(self.path))}?mode=rw"
+
+        def connect() -> sqlite3.Connection:
+            # isolation_level=None: the driver never begins a transaction by itself, least of all one without lock.
+            return sqlite3.connect(
+                name, uri=True, timeout=LOCK_WAIT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+
+        # As many connections as there are transactions at once; the one used last has the warmest cache.
+        self.engine: Engine = create_engine(
+            "sqlite://", creator=connect, poolclass=QueuePool, max_overflow=-1, pool_use_lifo=True
+        )
+        event.listen(self.engine, "connect", _apply_settings)
+        event.listen(self.engine, "begin", _begin)
+
+    def make_file(self) -> None:
+        """Make the file if there is none, for the owner alone, because it holds customers' details.
+
+        Raises:
+            EngineError: `io-error`.
+        """
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise EngineError("io-error", f"cannot make {self.path}: {error.strerror}") from error
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Let one writer of this process in at a time.
+
+        SQLite would let them in as well, but one that waits for its lock asks again ever more rarely, and may starve.
+
+        Raises:
+            EngineError: `store-unavailable`, where the wait is too long.
+        """
+        if not self._writers.acquire(timeout=LOCK_WAIT_SECONDS):
+            raise EngineError("store-unavailable", f"{self.path}: another transaction holds the store")
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+    def lock(self, connection: Connection, logs: Sequence[bytes]) -> None:
+        """Lock the logs: nothing to do, BEGIN IMMEDIATE holds them all."""
+
+    def refusal(self, error: Exception, *, committing: bool) -> EngineError:
+        """Return the refusal that an exception of SQLAlchemy or of the driver stands for."""
+        if isinstance(error, PoolTimeoutError):
+            return EngineError("store-unavailable", "too many transactions at once")
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        extended = getattr(cause, "sqlite_errorcode", None)
+        if extended is None:
+            return EngineError("internal", f"the store was handed something it cannot hold: {cause}")
+        code = _CODES.get(extended) or _CODES.get(extended & 0xFF, "internal")
+        if committing and code not in _SURELY_NOT_COMMITTED:
+            code = "commit-outcome-unknown"
+        return EngineError(code, f"{self.path}: {cause}", sqlite=getattr(cause, "sqlite_errorname", ""))
+
+
+def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    for name, (asked, expected) in _SETTINGS.items():
+        connection.execute(f"PRAGMA {name} = {asked}")
+        (got,) = connection.execute(f"PRAGMA {name}").fetchone()
+        if got != expected:
+            raise EngineError("unsafe-settings", f"SQLite did not take {name} = {asked}", got=got)
+
+
+def _begin(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

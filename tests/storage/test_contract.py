@@ -1,0 +1,148 @@
+"""Both stores keep the contract, and the contract notices stores that do not."""
+
+# ruff: noqa: SLF001  -- breaks stores from within, to see that the contract notices
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+
+from counterfoil.errors import EngineError
+from counterfoil.storage import memory, open_store
+from counterfoil.storage.memory import MemoryStore
+from counterfoil.testing import STORE_CHECKS, check_store, what_is_written_is_there_after_reopening
+
+
+def clock():
+    return 1_775_034_000_000_000
+
+
+def sqlite_stores(folder):
+    return lambda name: open_store(f"sqlite:///{folder}/{name}.db", clock=clock, create=True)
+
+
+def memory_stores(_name):
+    return MemoryStore(clock)
+
+
+@pytest.mark.parametrize("check", STORE_CHECKS, ids=lambda check: check.__name__)
+def test_the_memory_store_keeps_the_contract(check):
+    check(memory_stores)
+
+
+@pytest.mark.parametrize(
+    "check", [*STORE_CHECKS, what_is_written_is_there_after_reopening], ids=lambda check: check.__name__
+)
+def test_the_sqlite_store_keeps_the_contract(check, tmp_path):
+    check(sqlite_stores(tmp_path))
+
+
+def test_the_whole_contract_runs_in_one_call(tmp_path):
+    check_store(sqlite_stores(tmp_path), durable=True)
+
+
+def test_a_store_that_forgets_is_not_durable():
+    with pytest.raises(AssertionError, match="opened again"):
+        check_store(memory_stores, durable=True)
+
+
+# Each of them breaks one rule; the words are those of the claim that notices.
+def no_rollback(patch):
+    patch.setattr(memory._Writing, "undo", lambda _self: None)
+
+
+def no_lock(patch):
+    @contextmanager
+    def unlocked(_self):
+        yield
+
+    patch.setattr(MemoryStore, "_locked", unlocked)
+
+
+def no_compare_and_set(patch):
+    def put(self, checkpoints):
+        for new in checkpoints:
+            self._add(self._rows.checkpoints[new.log], memory.StoredCheckpoint(new.log, new.size, new.note))
+
+    patch.setattr(memory._Writing, "put_checkpoints", put)
+
+
+def half_of_a_refused_append_stays(patch):
+    patch.setattr(memory._Writing, "require_unharmed", lambda _self: None)
+
+
+def entries_end_one_late(patch):
+    right = memory._Reading.entries
+    patch.setattr(memory._Reading, "entries", lambda self, log, start, end: right(self, log, start, end + 1))
+
+
+def logs_of_all_tenants(patch):
+    patch.setattr(
+        memory._Reading,
+        "logs",
+        lambda self, _tenant, *, after=b"", limit: sorted(log for log in self._rows.heads if log > after)[
+            :limit
+        ],
+    )
+
+
+def only_256_heads(patch):
+    right = memory._Reading.heads
+    patch.setattr(memory._Reading, "heads", lambda self, logs: right(self, logs[:256]))
+
+
+def one_entry_a_prefix(patch):
+    right = memory._Writing.find_keys
+    patch.setattr(
+        memory._Writing,
+        "find_keys",
+        lambda self, wanted: {key: found[:1] for key, found in right(self, wanted).items()},
+    )
+
+
+def unsigned_prefixes(patch):
+    right = memory._Writing.find_keys
+    patch.setattr(
+        memory._Writing,
+        "find_keys",
+        lambda self, wanted: right(self, [(log, abs(prefix)) for log, prefix in wanted]),
+    )
+
+
+def no_details_are_empty_details(patch):
+    right = memory._Writing.append
+    patch.setattr(
+        memory._Writing,
+        "append",
+        lambda self, entries, moves: right(self, [e._replace(value=e.value or None) for e in entries], moves),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (no_rollback, "a failed block leaves"),
+        (no_lock, "nobody gets a lock"),
+        (no_compare_and_set, "a checkpoint over an older one is refused"),
+        (half_of_a_refused_append_stays, "an index that is taken is refused"),
+        (entries_end_one_late, "entries"),
+        (logs_of_all_tenants, "logs"),
+        (only_256_heads, "reads of 257 logs"),
+        (one_entry_a_prefix, "the entries of each prefix"),
+        (unsigned_prefixes, "find_keys|prefix"),
+        (no_details_are_empty_details, "byte for byte"),
+    ],
+)
+def test_a_store_that_breaks_a_rule_does_not_pass(monkeypatch, fault, words):
+    fault(monkeypatch)
+    with pytest.raises(AssertionError, match=words):
+        check_store(memory_stores, durable=False)
+
+
+def test_a_second_transaction_waits_for_the_memory_store(monkeypatch):
+    monkeypatch.setattr(memory, "LOCK_WAIT_SECONDS", 0.01)
+    store = MemoryStore(clock)
+    with store.read(), pytest.raises(EngineError) as caught, store.write():
+        pass
+    assert caught.value.code == "store-unavailable"
