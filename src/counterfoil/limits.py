@@ -13,7 +13,8 @@ from typing import Final
 INTEGER_MAX: Final = 2**63 - 1
 # Digits of INTEGER_MAX: checked before int(), whose cost grows with the square of the length.
 INTEGER_DIGITS_MAX: Final = 19
-# A tree of 2^63 - 1 leaves has audit paths of 63 hashes, and so has its consistency proof.
+# A tree of 2^63 - 1 leaves has audit paths of 63 hashes.  A consistency proof beyond 2^62 leaves may have one more,
+# which C2SP tlog-witness does not allow either.
 PROOF_HASHES_MAX: Final = 63
 
 # Characters of an amount as a sender may write it, exponent included; checked before any conversion.

@@ -62,8 +62,11 @@ def audit_log(
     with store.read() as view:
         head = head_of(view, tenant, log)
         newest = view.newest_checkpoints([log]).get(log)
+        behind = view.entries(log, head.size, head.size + 1) if head else []
     if head is None:
         raise EngineError("customer-not-found", "there is no such customer")
+    if behind:
+        raise log_corrupt(log, f"entry {head.size} stands behind its head")
     if (newest.size if newest else 0) != head.checkpoint_size:
         raise log_corrupt(log, "its head is not that of its checkpoints")
     replay = _Replay(store, head, LogAudit(str(Origin(operator, tenant, log)), keys), reference_of)
@@ -93,6 +96,7 @@ class _Replay:
             _check_row(row, entry)
             if entry.type == SEAL:
                 self._sealed_size = entry.index + 1
+                self._require_checkpoint()
             elif not entry.index and self._reference_of is not None and row.value is not None:
                 _check_customer(row.value, row.log, self._reference_of)
             if self._due is not None and self._due.size <= entry.index + 1:
@@ -102,6 +106,12 @@ class _Replay:
         self._check_tiles(
             {tile: hashes for tile, hashes in complete if tile.end <= self._head.checkpoint_size}
         )
+
+    def _require_checkpoint(self) -> None:
+        """Refuse a seal whose checkpoint is gone: it has one before the next seal is appended."""
+        covered = self._sealed_size <= self._head.checkpoint_size
+        if covered and (self._due is None or self._due.size != self._sealed_size):
+            raise log_corrupt(self._head.log, f"its checkpoint of size {self._sealed_size} is missing")
 
     def _take_checkpoint(self, due: StoredCheckpoint) -> None:
         checkpoint = self._audit.checkpoint(due.note)

@@ -14,7 +14,7 @@ Source: docs/spec/checkpoint.md, docs/spec/tree.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal
@@ -108,7 +108,22 @@ def checkpoint_many(
     """
     waiting = iter(logs)
     while logs_of_round := list(islice(waiting, ROUND_LOGS)):
-        yield from _Round(store, operator, tenant).run(logs_of_round, refresh=refresh)
+        yield from _run(_Round(store, operator, tenant), logs_of_round, refresh=refresh)
+
+
+def _run(round_: _Round, logs: Sequence[bytes], *, refresh: bool) -> list[Checkpointed | CounterfoilError]:
+    """Run a round; a log at whose rows the whole transaction fails is found by halves, and holds up no other."""
+    try:
+        return round_.run(logs, refresh=refresh)
+    except EngineError as error:
+        if error.code != "log-corrupt":
+            raise
+        if len(logs) == 1:
+            return [error]
+    middle = len(logs) // 2
+    return [
+        outcome for half in (logs[:middle], logs[middle:]) for outcome in _run(round_, half, refresh=refresh)
+    ]
 
 
 class _Round:
@@ -123,22 +138,22 @@ class _Round:
         results: dict[bytes, Checkpointed | CounterfoilError] = {}
         waiting = list(logs)
         while waiting:
-            sealed = self._seal(waiting, results, refresh=refresh)
-            self._sign_and_publish(sealed, results)
-            # A log whose pending seal came first has entries behind it still.
+            pending, fresh = self._seal(waiting, results, refresh=refresh)
+            self._sign_and_publish([*pending, *fresh], results)
+            # A pending seal came first: there may be entries behind it, and its watermark is not a fresh one.
             waiting = [
                 head.log
-                for head in sealed
-                if head.size > head.sealed_size and isinstance(results[head.log], Checkpointed)
+                for head in pending
+                if (refresh or head.size > head.sealed_size) and isinstance(results[head.log], Checkpointed)
             ]
-            refresh = False
         return [results[log] for log in logs]
 
     def _seal(
         self, logs: Sequence[bytes], results: dict[bytes, Checkpointed | CounterfoilError], *, refresh: bool
-    ) -> list[Head]:
-        """Append a seal to every log that needs one; return the heads of those with a seal to sign."""
-        sealed: list[Head] = []
+    ) -> tuple[list[Head], list[Head]]:
+        """Append a seal to every log that needs one; return the heads with a pending seal and those with a fresh one."""
+        pending: list[Head] = []
+        fresh: list[Head] = []
         unchanged: list[Head] = []
         rows: list[StoredEntry] = []
         moves: list[HeadMove] = []
@@ -150,7 +165,7 @@ class _Round:
                 if head is None or head.tenant != self._tenant:
                     results[log] = EngineError("customer-not-found", "there is no such customer")
                 elif head.sealed_size > head.checkpoint_size:
-                    sealed.append(head)
+                    pending.append(head)
                 elif head.size > head.checkpoint_size or refresh:
                     try:
                         row, move = _seal_of(head, now)
@@ -159,7 +174,7 @@ class _Round:
                         continue
                     rows.append(row)
                     moves.append(move)
-                    sealed.append(
+                    fresh.append(
                         head._replace(size=move.size, sealed_size=move.sealed_size, last_entry=row.entry)
                     )
                 else:
@@ -168,17 +183,19 @@ class _Round:
                 transaction.append(rows, moves)
             newest = transaction.newest_checkpoints([head.log for head in unchanged]) if unchanged else {}
         for head in unchanged:
-            results[head.log] = _published(
-                head, newest.get(head.log), "unchanged", read_last(head).recorded_at
-            )
-        return sealed
+            seal = StoredEntry(head.log, head.size - 1, head.last_entry, None, None, None)
+            results[head.log] = _published(head.log, newest.get(head.log), "unchanged", [seal])
+        return pending, fresh
 
     def _sign_and_publish(
         self, sealed: Sequence[Head], results: dict[bytes, Checkpointed | CounterfoilError]
     ) -> None:
         for group in _groups(sealed):
             with self._store.read() as view:
-                works = _gather(view, group)
+                newest = view.newest_checkpoints([head.log for head in group])
+                overtaken = _overtaken(view, group, newest)
+                works = _gather(view, [head for head in group if head.log not in overtaken], newest)
+            results.update({log: self._superseded(log) for log in overtaken})
             signed = []
             for work in works:
                 try:
@@ -239,7 +256,11 @@ class _Round:
             newest = transaction.newest_checkpoints(logs)
             for item in signed:
                 log, old_size = item.work.head.log, item.work.head.checkpoint_size
-                if heads[log].checkpoint_size != old_size or newest.get(log) != item.work.newest:
+                current = heads.get(log)
+                if current is None or (current.checkpoint_size, newest.get(log)) != (
+                    old_size,
+                    item.work.newest,
+                ):
                     continue
                 new.append(
                     NewCheckpoint(log, old_size, item.checkpoint.size, item.checkpoint.note.encode("utf-8"))
@@ -254,17 +275,14 @@ class _Round:
             if log in published:
                 results[log] = Checkpointed(log, "signed", item.checkpoint, item.time)
             else:
-                results[log] = self._superseded(heads[log], newest.get(log))
+                results[log] = self._superseded(log)
 
-    def _superseded(self, head: Head, newest: StoredCheckpoint | None) -> Checkpointed | CounterfoilError:
-        if newest is None:
-            return log_corrupt(head.log, "its checkpoints were removed")
+    def _superseded(self, log: bytes) -> Checkpointed | CounterfoilError:
+        """Answer with the checkpoint of the worker who was first."""
         with self._store.read() as view:
-            rows = view.entries(head.log, newest.size - 1, newest.size)
-        try:
-            return _published(head, newest, "superseded", read_stored(rows[0]).recorded_at if rows else "")
-        except CounterfoilError as error:
-            return error
+            newest = view.newest_checkpoints([log]).get(log)
+            seals = view.entries(log, newest.size - 1, newest.size) if newest else []
+        return _published(log, newest, "superseded", seals)
 
 
 def _seal_of(head: Head, now: int) -> tuple[StoredEntry, HeadMove]:
@@ -291,10 +309,27 @@ def _groups(heads: Sequence[Head]) -> Iterator[list[Head]]:
         yield group
 
 
-def _gather(view: ReadTransaction, heads: Sequence[Head]) -> list[_Work]:
-    """Read for some logs all that signing needs, set by set."""
+def _overtaken(
+    view: ReadTransaction, heads: Sequence[Head], newest: Mapping[bytes, StoredCheckpoint]
+) -> set[bytes]:
+    """Return the logs whose pending seal another worker signed since.
+
+    A head that even now stands behind its newest checkpoint was not overtaken, but set back.
+    """
+    behind = [head for head in heads if head.log in newest and newest[head.log].size > head.checkpoint_size]
+    now = view.heads([head.log for head in behind]) if behind else {}
+    return {
+        head.log
+        for head in behind
+        if head.log in now and now[head.log].checkpoint_size > head.checkpoint_size
+    }
+
+
+def _gather(
+    view: ReadTransaction, heads: Sequence[Head], newest: Mapping[bytes, StoredCheckpoint]
+) -> list[_Work]:
+    """Read for some logs all else that signing needs, set by set."""
     logs = [head.log for head in heads]
-    newest = view.newest_checkpoints(logs)
     keys = [
         TileKey(head.log, *tile)
         for head in heads
@@ -373,11 +408,14 @@ def _follow(row: StoredEntry, previous: Entry | None, origin: str) -> Entry:
 
 
 def _published(
-    head: Head, newest: StoredCheckpoint | None, outcome: Outcome, verified_through_at: str
+    log: bytes, newest: StoredCheckpoint | None, outcome: Outcome, seals: Sequence[StoredEntry]
 ) -> Checkpointed | CounterfoilError:
-    if newest is None:
-        return log_corrupt(head.log, "its newest checkpoint is missing")
+    """Answer with the newest checkpoint of a log and the seal under it."""
+    if newest is None or not seals:
+        return log_corrupt(log, "its newest checkpoint is missing, or the seal under it")
     try:
-        return Checkpointed(head.log, outcome, parse_checkpoint(newest.note), verified_through_at)
+        return Checkpointed(log, outcome, parse_checkpoint(newest.note), read_stored(seals[0]).recorded_at)
     except MalformedError as error:
-        return log_corrupt(head.log, f"its newest checkpoint does not read: {error.message}")
+        return log_corrupt(log, f"its newest checkpoint does not read: {error.message}")
+    except EngineError as error:
+        return error

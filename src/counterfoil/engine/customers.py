@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from counterfoil.core.details import commit
 from counterfoil.core.encoding import read_json
+from counterfoil.core.entry import Entry
 from counterfoil.core.reference import Origin
 from counterfoil.engine.store import Head, ReadTransaction, Store, StoredEntry
 from counterfoil.engine.stored import log_corrupt, read_last, read_stored
@@ -133,7 +135,7 @@ def _record(
     opened, last = read_stored(first[0]), read_last(head)
     seal = read_stored(seals[0]) if seals else None
     return CustomerRecord(
-        customer_id=_customer_id(first[0]),
+        customer_id=_customer_id(first[0], opened),
         log=head.log,
         origin=str(Origin(operator, head.tenant, head.log)),
         unit=last.unit,
@@ -149,9 +151,11 @@ def _record(
     )
 
 
-def _customer_id(row: StoredEntry) -> str | None:
-    if row.value is None:
+def _customer_id(row: StoredEntry, opened: Entry) -> str | None:
+    if row.salt is None or row.value is None:
         return None
+    if commit(row.salt, row.value) != opened.details:
+        raise log_corrupt(row.log, "details of its open entry are not those committed to")
     try:
         value = read_json(row.value, bytes_max=DETAILS_BYTES_MAX, what="details of open")
     except MalformedError as error:

@@ -170,7 +170,11 @@ class Engine:
         Raises:
             EngineError: `customer-not-found`, `not-yet-checkpointed`, `log-corrupt`.
         """
-        return prove.receipts(self._store, self.tenant, self.log_of(customer_id))
+        return self.log_receipts(self.log_of(customer_id))
+
+    def log_receipts(self, log: bytes) -> Iterator[prove.Proven]:
+        """As `receipts`, of a log by its reference."""
+        return prove.receipts(self._store, self.tenant, log)
 
     def consistency_file(self, customer_id: str, old_size: int, *, size: int | None = None) -> str:
         """Make the file that shows that a customer's checkpoint extends an older one.

@@ -26,7 +26,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import BinaryIO, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from counterfoil.core.amount import format_nano, read_amount
 from counterfoil.core.encoding import JsonValue, NumberToken, exact_numbers, excerpt, read_json
@@ -188,7 +188,7 @@ def is_ndjson(beginning: bytes) -> bool:
     return beginning.removeprefix(_BOM).lstrip().startswith(b"{")
 
 
-def read_ndjson(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
+def read_ndjson(stream: IO[bytes], reading: Reading) -> Iterator[Row]:
     """Yield the rows of a file of JSON lines; lines of white space are none.
 
     It keeps about 100 bytes a row without key, to count its repetitions.
@@ -197,14 +197,13 @@ def read_ndjson(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
         OSError: where the file cannot be read on.
     """
     keys = _Keys(reading.source)
-    for line, data in _lines(stream):
-        if not data.strip():
-            continue
-        data = _without_line_end(data)
-        yield keys.row(line, data, partial(_from_object, data, reading))
+    for line, whole in _lines(stream):
+        data = _without_line_end(whole)
+        if data.strip():
+            yield keys.row(line, data, partial(_from_object, data, reading))
 
 
-def read_csv(stream: BinaryIO, reading: Reading) -> Iterator[Row]:
+def read_csv(stream: IO[bytes], reading: Reading) -> Iterator[Row]:
     """Read the header of a CSV file; return an iterator of its rows, which is otherwise as `read_ndjson`.
 
     Raises:
@@ -351,7 +350,7 @@ _Line = tuple[int, bytes]
 _Record = tuple[int, bytes, list[str] | CounterfoilError]
 
 
-def _lines(stream: BinaryIO) -> Iterator[_Line]:
+def _lines(stream: IO[bytes]) -> Iterator[_Line]:
     """Yield numbered lines with their ends; of a line that is too long only the beginning, one byte beyond the bound."""
     number = 0
     while data := stream.readline(IMPORT_LINE_BYTES_MAX + 3):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
-from counterfoil.core.details import Details
+from counterfoil.core.details import Details, commit
 from counterfoil.core.encoding import read_json
 from counterfoil.core.entry import DELTA
 from counterfoil.core.merkle import (
@@ -182,6 +182,8 @@ class _Prover:
         entry = read_stored(row)
         if row.salt is None or row.value is None:
             return ProvenEntry(entry, row.entry, None)
+        if commit(row.salt, row.value) != entry.details:
+            raise log_corrupt(self._log, f"details of entry {row.index} are not those committed to")
         try:
             value = read_json(row.value, bytes_max=DETAILS_BYTES_MAX, what="details")
         except MalformedError as error:
@@ -210,7 +212,7 @@ class _Prover:
 
 def _checkpoint(view: ReadTransaction, head: Head, size: int | None) -> Checkpoint | None:
     wanted = head.checkpoint_size if size is None else size
-    row = view.checkpoint(head.log, wanted) if wanted else None
+    row = view.checkpoint(head.log, wanted) if 0 < wanted <= head.checkpoint_size else None
     if row is None:
         if size is None and head.checkpoint_size:
             raise log_corrupt(head.log, f"its checkpoint of size {wanted} is missing")

@@ -77,25 +77,27 @@ class Delta:
     unit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The answer to a delta that is recorded: durable, and part of the next checkpoint.
 
     Attributes:
         record_id: its place, `customerReference.index`.
         customer_id: whose it is.
         idempotency_key: the key that a retry must bear.
-        entry: the entry as stored.
-        data: its exact bytes, the leaf.
+        data: the exact bytes of the entry, the leaf.
         replayed: whether it was there before this request.
     """
 
     record_id: str
     customer_id: str
     idempotency_key: str
-    entry: Entry
     data: bytes
     replayed: bool
+
+    @property
+    def entry(self) -> Entry:
+        """The entry as stored, read from its bytes."""
+        return parse_entry(self.data)
 
 
 class Prepared(NamedTuple):
@@ -123,7 +125,7 @@ class _Tail:
     time: int
     sealed_size: int
     # This batch's own entries by key: they are not in the store yet.
-    added: dict[bytes, tuple[Entry, bytes, bytes, bytes]] = field(default_factory=dict)
+    added: dict[bytes, StoredEntry] = field(default_factory=dict)
 
 
 def record_many(
@@ -286,9 +288,7 @@ class _Batch:
         self._heads = transaction.lock_heads(sorted({item.log for item in items}))
         self._now = transaction.now()
         wanted = [
-            (item.log, item.key_prefix)
-            for item in items
-            if not item.key_is_new and item.log in self._heads
+            (item.log, item.key_prefix) for item in items if not item.key_is_new and item.log in self._heads
         ]
         self._stored = transaction.find_keys(wanted) if wanted else {}
         # One call for all salts: two for each item, since an item may open its log.
@@ -331,16 +331,16 @@ class _Batch:
             )
         return tail
 
-    def _find(self, item: Prepared, tail: _Tail) -> tuple[Entry, bytes, bytes | None, bytes | None] | None:
-        """Return the entry that bears the item's key, with its details."""
+    def _find(self, item: Prepared, tail: _Tail) -> tuple[Entry, StoredEntry] | None:
+        """Return the entry that bears the item's key, with its row."""
         if (added := tail.added.get(item.key)) is not None:
-            return added
+            return read_stored(added), added
         wanted = item.key.hex()
         # The prefix is a hint: the entry's own bytes decide.
         for row in self._stored.get((item.log, item.key_prefix), ()):
             entry = read_stored(row)
             if entry.key == wanted:
-                return entry, row.entry, row.salt, row.value
+                return entry, row
         return None
 
     def _check_adjusts(self, item: Prepared, tail: _Tail | None) -> None:
@@ -348,10 +348,9 @@ class _Batch:
             return
         if tail is None or item.adjusts > tail.last.index:
             raise EngineError("record-not-found", "there is no such delta to adjust", field="adjusts")
-        rows = self._transaction.entries(item.log, item.adjusts, item.adjusts + 1)
         # A delta of this very batch is not in the store yet.
-        entries = [read_stored(row) for row in rows] or [added[0] for added in tail.added.values()]
-        if not any(entry.index == item.adjusts and entry.type == DELTA for entry in entries):
+        rows = self._transaction.entries(item.log, item.adjusts, item.adjusts + 1) or tail.added.values()
+        if not any(row.index == item.adjusts and read_stored(row).type == DELTA for row in rows):
             raise EngineError("invalid-field", "what a delta adjusts is a delta", field="adjusts")
 
     def _add(self, item: Prepared, tail: _Tail | None) -> Recorded:
@@ -387,12 +386,12 @@ class _Batch:
         if opened is not None:
             self._tails[item.log] = tail
             self._rows.append(opened)
-        self._rows.append(StoredEntry(item.log, entry.index, data, item.key_prefix, salt, item.details))
+        row = StoredEntry(item.log, entry.index, data, item.key_prefix, salt, item.details)
+        self._rows.append(row)
+        tail.added[item.key] = row
         tail.last, tail.time = entry, time
-        tail.added[item.key] = (entry, data, salt, item.details)
-        return Recorded(
-            format_record_id(item.log, entry.index), item.customer_id, item.key_text, entry, data, False
-        )
+        record_id = format_record_id(item.log, entry.index)
+        return Recorded(record_id, item.customer_id, item.key_text, data, replayed=False)
 
     def _open(self, item: Prepared) -> tuple[StoredEntry, _Tail]:
         unit = item.unit or self._transaction.tenant_unit(self._tenant) or DEFAULT_UNIT
@@ -416,17 +415,16 @@ def iter_salts(randomness: Randomness, count: int) -> Iterator[bytes]:
         yield pool[start : start + SALT_BYTES]
 
 
-def _replay(item: Prepared, entry: Entry, data: bytes, salt: bytes | None, value: bytes | None) -> Recorded:
+def _replay(item: Prepared, entry: Entry, row: StoredEntry) -> Recorded:
     same = (entry.amount, entry.effective_at, entry.adjusts) == (item.amount, item.effective_at, item.adjusts)
     # After erasure there is no salt to compare with, and no hash of the request is kept: it could be guessed against.
-    if same and salt is not None and value is not None:
-        same = commit(salt, item.details) == entry.details
+    if same and row.salt is not None and row.value is not None:
+        same = commit(row.salt, item.details) == entry.details
     if not same:
         raise EngineError(
             "idempotency-conflict",
             "another delta was recorded under this idempotency key",
             recordId=format_record_id(item.log, entry.index),
         )
-    return Recorded(
-        format_record_id(item.log, entry.index), item.customer_id, item.key_text, entry, data, True
-    )
+    record_id = format_record_id(item.log, entry.index)
+    return Recorded(record_id, item.customer_id, item.key_text, row.entry, replayed=True)

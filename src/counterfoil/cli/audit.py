@@ -1,0 +1,146 @@
+"""`audit`: recompute logs from the store, under keys that the caller names.
+
+Source: docs/spec/audit.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+from counterfoil.cli.context import Place, open_engine, place_options
+from counterfoil.cli.keys import key_option, read_keys
+from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
+from counterfoil.core.audit import AuditReport
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.engine.engine import Engine
+from counterfoil.errors import CounterfoilError, EngineError, VerificationError
+
+
+@click.command(
+    epilog="\b\nExamples:\n  counterfoil audit --customer cust_001\n"
+    "  counterfoil audit --all --key operator.vkey --json",
+)
+@click.option("--customer", "customers", metavar="ID", multiple=True, help="Whose log. May be repeated.")
+@click.option("--all", "all_customers", is_flag=True, help="Every log of the tenant.")
+@key_option(required=False)
+@json_option
+@place_options
+def audit(
+    place: Place, customers: Sequence[str], keys: Sequence[str], *, all_customers: bool, as_json: bool
+) -> None:
+    """Recompute logs from their stored bytes.
+
+    Every rule, total, signature and root is checked. The keys come from --key or else from the key folder, never from the store.
+    """
+    if bool(customers) == all_customers:
+        raise click.UsageError("name customers with --customer, or all of them with --all")
+    trusted = read_keys(keys) if keys else None
+    with open_engine(place) as engine, Progress("audit", "entries") as progress:
+        logs = engine.logs() if all_customers else dict.fromkeys(map(engine.log_of, customers))
+        audited = _Audit(engine, trusted or engine.operator.keys, progress, as_json=as_json)
+        audited.run(logs)
+    audited.summarize()
+    if (error := worst(audited.refusals, audited.held)) is not None:
+        raise error
+
+
+class _Audit:
+    """The logs on their way through, and what was found."""
+
+    def __init__(self, engine: Engine, keys: KeySet, progress: Progress, *, as_json: bool) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._progress = progress
+        self._as_json = as_json
+        self._entries = self._uncovered = self._absent = 0
+        self.held = 0
+        self.refusals: list[CounterfoilError] = []
+
+    def run(self, logs: Iterable[bytes]) -> None:
+        for log in logs:
+            reference = f"0x{log.hex()}"
+            try:
+                report = self._engine.audit_log(log, self._keys, progress=self._progress.advance)
+                _require_verdict(report)
+            except CounterfoilError as error:
+                self._refuse(reference, error)
+            else:
+                self._hold(reference, report)
+
+    def _refuse(self, reference: str, error: CounterfoilError) -> None:
+        if self._as_json:
+            emit(
+                {
+                    "customerReference": reference,
+                    "result": error.code,
+                    "message": error.message,
+                    "facts": error.facts,
+                }
+            )
+        else:
+            say(f"refused  {reference}  {error.code}: {error.message}")
+        self.refusals.append(EngineError(error.code, f"{reference}: {error.message}", **error.facts))
+
+    def _hold(self, reference: str, report: AuditReport) -> None:
+        uncovered = report.entries - report.covered
+        self.held += 1
+        self._entries += report.entries
+        self._uncovered += uncovered
+        self._absent += report.details_absent
+        if self._as_json:
+            emit(
+                {
+                    "customerReference": reference,
+                    "result": "ok",
+                    "origin": report.origin,
+                    "entries": report.entries,
+                    "deltas": report.deltas,
+                    "checkpoints": report.checkpoints,
+                    "detailsChecked": report.details_checked,
+                    "detailsAbsent": report.details_absent,
+                    "notCovered": uncovered,
+                    "verifiedThroughAt": report.verified_through_at,
+                }
+            )
+            return
+        rest = f", {uncovered:,} behind them unsigned" if uncovered else ""
+        say(
+            f"holds    {reference}  {plural(report.deltas, 'delta')}, {plural(report.checkpoints, 'checkpoint')}{rest}; "
+            f"complete through {report.verified_through_at}"
+        )
+
+    def summarize(self) -> None:
+        unchecked = ["that the log was not set back together with its checkpoints"]
+        if self._uncovered:
+            unchecked.append(f"a signature over {self._uncovered:,} entries that no checkpoint covers yet")
+        if self._absent:
+            unchecked.append(f"{self._absent:,} details that were erased")
+        if self._as_json:
+            counts = {"held": self.held, "refused": len(self.refusals), "entries": self._entries}
+            emit({"summary": {**counts, "notChecked": unchecked}})
+            return
+        say(
+            f"{plural(self.held, 'log')} held, {len(self.refusals):,} refused; "
+            f"{self._entries:,} entries recomputed from their bytes"
+        )
+        if self.held:
+            say(f"not checked: {'; '.join(unchecked)}")
+
+
+def _require_verdict(report: AuditReport) -> None:
+    """Refuse a verdict where nothing was decided.
+
+    Raises:
+        VerificationError: `not-yet-checkpointed`, where no signature covers anything; `unknown-type`.
+    """
+    if not report.checkpoints:
+        raise VerificationError(
+            "not-yet-checkpointed",
+            f"the {report.entries} entries follow from one another, and nothing is signed yet",
+        )
+    if report.unknown_types:
+        raise VerificationError(
+            "unknown-type", f"{report.unknown_types} entries are of types of a later version"
+        )

@@ -1,0 +1,178 @@
+"""`checkpoint`, `checkpoints`, and `consistency make`: what needs the store.
+
+Source: docs/spec/checkpoint.md, docs/spec/consistency.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain, repeat
+from pathlib import Path
+
+import click
+
+from counterfoil.cli.context import Place, open_engine, place_options
+from counterfoil.cli.files import make_folder, read_input, write_output
+from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
+from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
+from counterfoil.core.encoding import encode_base64
+from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file
+from counterfoil.engine.checkpoint import Checkpointed
+from counterfoil.engine.engine import Engine
+from counterfoil.errors import CounterfoilError, EngineError
+from counterfoil.limits import INTEGER_DIGITS_MAX, NOTE_BYTES_MAX
+
+
+@click.command(
+    epilog="\b\nExamples:\n  counterfoil checkpoint cust_001 cust_002\n  counterfoil checkpoint --all",
+)
+@click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)
+@click.option(
+    "--all", "all_customers", is_flag=True, help="Every customer with entries that no checkpoint covers."
+)
+@click.option(
+    "--refresh", is_flag=True, help="Sign a new checkpoint even where nothing is new, for a fresh watermark."
+)
+@json_option
+@place_options
+def checkpoint(
+    place: Place, customers: Sequence[str], *, all_customers: bool, refresh: bool, as_json: bool
+) -> None:
+    """Seal and sign what is new.
+
+    Every delta so far becomes VERIFIED, and has a receipt from now on.
+    """
+    if bool(customers) == all_customers:
+        raise click.UsageError("name customers, or all of them with --all")
+    refusals: list[CounterfoilError] = []
+    counts = {"signed": 0, "unchanged": 0, "superseded": 0}
+    with open_engine(place) as engine, Progress("checkpoint", "customers") as progress:
+        names = {engine.log_of(customer): customer for customer in customers}
+        if all_customers:
+            outcomes = engine.checkpoint_all(refresh=refresh)
+        else:
+            outcomes = engine.checkpoint_many(customers, refresh=refresh)
+        for outcome, name in zip(progress.over(outcomes), chain(names.values(), repeat(None)), strict=False):
+            if isinstance(outcome, CounterfoilError):
+                refusals.append(outcome)
+                _say_refused(name, outcome, as_json=as_json)
+                continue
+            counts[outcome.outcome] += 1
+            # Of all customers the lines are for programs; a person reads the sum.
+            if as_json or customers:
+                _say_checkpointed(name, outcome, as_json=as_json)
+    if not as_json:
+        signed, others = counts["signed"], counts["unchanged"] + counts["superseded"]
+        rest = f", {plural(others, 'customer')} had nothing new" if others else ""
+        say(f"{plural(signed, 'checkpoint')} signed{rest}, {len(refusals):,} refused")
+    if (error := worst(refusals, passed=1)) is not None:
+        raise error
+
+
+def _say_checkpointed(name: str | None, outcome: Checkpointed, *, as_json: bool) -> None:
+    reference, published = f"0x{outcome.log.hex()}", outcome.checkpoint
+    if as_json:
+        emit(
+            {
+                "result": "ok",
+                "outcome": outcome.outcome,
+                "customerId": name,
+                "customerReference": reference,
+                **_facts(published),
+                "verifiedThroughAt": outcome.verified_through_at,
+            }
+        )
+        return
+    say(
+        f"{outcome.outcome:<10}  {name or reference}  size {published.size}, "
+        f"verified through {outcome.verified_through_at}"
+    )
+
+
+def _say_refused(name: str | None, error: CounterfoilError, *, as_json: bool) -> None:
+    if as_json:
+        emit({"result": error.code, "customerId": name, "message": error.message})
+    else:
+        say(f"{'refused':<10}  {f'{name}  ' if name else ''}{error.code}: {error.message}")
+
+
+def _facts(found: Checkpoint) -> dict[str, object]:
+    return {"origin": found.origin, "size": found.size, "root": found.root.hex()}
+
+
+@click.command(
+    epilog="\b\nExamples:\n  counterfoil checkpoints cust_001\n  counterfoil checkpoints cust_001 -o notes",
+)
+@click.argument("customer")
+@click.option("-o", "--output", metavar="DIR", help="Write each note as DIR/SIZE.checkpoint.")
+@json_option
+@place_options
+def checkpoints(place: Place, customer: str, output: str | None, *, as_json: bool) -> None:
+    """List checkpoints, or write them as files."""
+    count = 0
+    with open_engine(place) as engine:
+        for found in engine.checkpoints(customer):
+            if output is not None:
+                _write_note(make_folder(Path(output)) / f"{found.size}.checkpoint", found)
+            if as_json:
+                emit(_facts(found))
+            elif output is None:
+                say(f"size {found.size}  root {encode_base64(found.root)}")
+            count += 1
+    if output is not None and not as_json:
+        say(f"{plural(count, 'checkpoint')} in {output}")
+    elif not count and not as_json:
+        say("no checkpoints yet")
+
+
+def _write_note(path: Path, found: Checkpoint) -> None:
+    """Write a note; one that is there already and is another is somebody else's, or evidence of a fork."""
+    data = found.note.encode("utf-8")
+    if path.exists() and read_input(str(path), NOTE_BYTES_MAX) != data:
+        raise EngineError("usage", f"{path} is there already and is another checkpoint")
+    write_output(path, data)
+
+
+@click.command(
+    "make",
+    epilog="\b\nExamples:\n  counterfoil consistency make cust_001 --from 4 -o growth.consistency\n"
+    "  counterfoil consistency make cust_001 --from notes/4.checkpoint",
+)
+@click.argument("customer")
+@click.option(
+    "--from",
+    "old",
+    metavar="SIZE|CHECKPOINT",
+    required=True,
+    help="The older checkpoint: its size, or its file.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write it there instead of standard output.")
+@place_options
+def consistency_make(place: Place, customer: str, old: str, output: str | None) -> None:
+    """Make the proof that a log only grew.
+
+    The file shows that CUSTOMER's newest checkpoint extends an older one.
+    """
+    with open_engine(place) as engine:
+        text = _consistency_file(engine, customer, old)
+    if output is None:
+        for line in text.removesuffix("\n").split("\n"):
+            say(line)
+    else:
+        write_output(Path(output), text.encode("utf-8"))
+
+
+def _consistency_file(engine: Engine, customer: str, old: str) -> str:
+    if old.isascii() and old.isdigit() and len(old) <= INTEGER_DIGITS_MAX:
+        return engine.consistency_file(customer, int(old))
+    held = parse_checkpoint(read_input(old, NOTE_BYTES_MAX))
+    # Signature and log before its size is used; then what was made, from the side of who holds the older one.
+    engine.operator.keys.verify(held)
+    origin = engine.operator.origin(engine.tenant, engine.log_of(customer))
+    if held.origin != origin:
+        raise EngineError(
+            "wrong-origin", "the checkpoint is of another log", found=held.origin, wanted=origin
+        )
+    text = engine.consistency_file(customer, held.size)
+    verify_consistency_file(held, parse_consistency_file(text), engine.operator.keys)
+    return text

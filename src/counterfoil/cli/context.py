@@ -1,0 +1,146 @@
+"""Where the records are and whose: `--store`, `--tenant`, `--keys`, and the engine over them.
+
+Source: docs/operations.md.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from counterfoil.cli.files import read_input
+from counterfoil.core.encoding import decode_utf8
+from counterfoil.core.reference import check_tenant
+from counterfoil.engine.clock import HostClock
+from counterfoil.engine.engine import Engine
+from counterfoil.engine.operator import Operator
+from counterfoil.engine.store import Store
+from counterfoil.errors import EngineError, MalformedError
+from counterfoil.limits import KEY_FILE_BYTES_MAX
+from counterfoil.storage import open_store
+from counterfoil.storage.key_folder import KeyFolder, load_key_folder, needs_passphrase
+
+_VARIABLE: Final = "COUNTERFOIL_PASSPHRASE_FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the options and the environment name.
+
+    Attributes:
+        store: URL of the store.
+        tenant: whose customers.
+        keys: the key folder.
+    """
+
+    store: str
+    tenant: str
+    keys: Path
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--store`, `--tenant` and `--keys`; it is called with a `Place` as `place`."""
+
+    @wraps(command)
+    def with_place(*args: Any, store: str, tenant: str, key_folder: str, **kwargs: Any) -> Any:  # noqa: ANN401  -- passed on
+        try:
+            place = Place(store, check_tenant(tenant), Path(key_folder))
+        except MalformedError as error:
+            raise EngineError("usage", f"--tenant: {error.message}") from error
+        return command(*args, place=place, **kwargs)
+
+    for name, parameter, default, words in (
+        ("--keys", "key_folder", "./counterfoil-keys", "The key folder."),
+        ("--tenant", "tenant", "default", "Whose customers."),
+        ("--store", "store", "sqlite:///counterfoil.db", "The store."),
+    ):
+        with_place = click.option(
+            name,
+            parameter,
+            envvar=f"COUNTERFOIL_{name[2:].upper()}",
+            default=default,
+            show_default=True,
+            show_envvar=True,
+            help=words,
+        )(with_place)
+    return with_place
+
+
+def find_passphrase() -> str | None:
+    """Return the passphrase that the environment names, None where it names none.
+
+    Raises:
+        EngineError: `usage`, where its file is missing, or holds none.
+    """
+    name = os.environ.get(_VARIABLE)
+    if not name:
+        return None
+    try:
+        text = decode_utf8(read_input(name, KEY_FILE_BYTES_MAX), what=name)
+    except MalformedError as error:
+        raise EngineError("usage", f"{_VARIABLE}: {error.message}") from error
+    passphrase = text.partition("\n")[0].removesuffix("\r")
+    if not passphrase:
+        raise EngineError("usage", f"{_VARIABLE}: the first line of {name} is empty")
+    return passphrase
+
+
+def ask_passphrase(*, confirm: bool = False) -> str:
+    """Ask the person at the terminal.
+
+    Raises:
+        EngineError: `usage`, where there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise EngineError("usage", f"a passphrase is needed: name a file that holds it in {_VARIABLE}")
+    answer: str = click.prompt(
+        "passphrase of the signing key", hide_input=True, confirmation_prompt=confirm, err=True
+    )
+    return answer
+
+
+def load_keys(place: Place) -> KeyFolder:
+    """Load the key folder; a passphrase comes from the environment or the terminal, where one is needed.
+
+    Raises:
+        EngineError: as `counterfoil.storage.key_folder.load_key_folder`.
+    """
+    if not needs_passphrase(place.keys):
+        return load_key_folder(place.keys)
+    return load_key_folder(place.keys, find_passphrase() or ask_passphrase())
+
+
+def open_place(place: Place, *, create: bool = False) -> Store:
+    """Open the store alone.
+
+    Raises:
+        EngineError: as `counterfoil.storage.open_store`.
+    """
+    if place.store == "memory:":
+        raise EngineError("usage", "a store in memory would end with the command")
+    return open_store(place.store, clock=HostClock(), create=create)
+
+
+@contextmanager
+def open_engine(place: Place) -> Iterator[Engine]:
+    """Open the store with the operator's keys.
+
+    Raises:
+        EngineError: what keys and store say.
+    """
+    # The store first: it may be missing, and then nobody needs to type a passphrase.
+    store = open_place(place)
+    try:
+        keys = load_keys(place)
+        operator = Operator(keys.operator, keys.signer, keys.reference_key)
+        yield Engine(store, operator, tenant=place.tenant)
+    finally:
+        store.close()

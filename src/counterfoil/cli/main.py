@@ -1,0 +1,192 @@
+"""The command `counterfoil`: its table of commands, and what becomes of everything that they raise.
+
+A command's module is imported when the command is called and not before: an auditor's `verify` loads neither the
+engine nor a store, and starts in a tenth of a second.
+
+Exit statuses: docs/spec/errors.md.  Besides those, 130 after Ctrl-C and 141 where the reader of the output went away,
+as shells have it.  1 is never one of ours: a crash of the interpreter exits with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+
+from counterfoil import __version__
+from counterfoil.cli.files import describe_os_error
+from counterfoil.cli.output import complain, hint
+from counterfoil.errors import EXIT_OK, EXIT_USAGE, CounterfoilError, EngineError
+
+_EXIT_INTERRUPTED: Final = 130
+_EXIT_READER_GONE: Final = 141
+_REFERENCE_DIGITS: Final = 8
+
+
+class _ReaderGone(Exception):  # noqa: N818  -- nobody's fault
+    """Whoever read our output reads no more."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for.
+
+    `table` says where each is: `name -> "module:attribute"` below `counterfoil.cli`.
+    """
+
+    def __init__(self, *args: Any, table: Mapping[str, str], **kwargs: Any) -> None:  # noqa: ANN401  -- click's own
+        super().__init__(*args, **kwargs)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        del ctx
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        del ctx
+        place = self._table.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(import_module(f"counterfoil.cli.{module}"), attribute)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  -- what a command returns
+        """Run the command that the arguments name."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # click would exit with 1
+            raise _ReaderGone from error
+
+
+root: Final = LazyGroup(
+    name="counterfoil",
+    help="Receipts anybody can verify, for usage and balance records.",
+    epilog="\b\nStart here:\n  counterfoil demo\n  counterfoil init --operator ledger.example.com\n"
+    "  counterfoil record cust_001 +500 --reason initial_deposit",
+    table={
+        "demo": "demo:demo",
+        "init": "setup:init",
+        "record": "record:record",
+        "import": "importing:import_file",
+        "checkpoint": "checkpoints:checkpoint",
+        "customers": "customers:customers",
+        "customer": "customers:customer",
+        "receipt": "receipts:receipt",
+        "receipts": "receipts:receipts",
+        "checkpoints": "checkpoints:checkpoints",
+        "consistency": "main:consistency",
+        "verify": "verify:verify",
+        "inspect": "inspect:inspect",
+        "audit": "audit:audit",
+        "key": "main:key",
+        "conformance": "main:conformance",
+    },
+)
+click.version_option(__version__, prog_name="counterfoil", message="%(prog)s %(version)s")(root)
+
+consistency: Final = LazyGroup(
+    name="consistency",
+    help="Show that a checkpoint extends an older one.",
+    table={"make": "checkpoints:consistency_make", "verify": "consistency:consistency_verify"},
+)
+
+key: Final = LazyGroup(
+    name="key",
+    help="The operator's key.",
+    table={"show": "setup:key_show", "check": "setup:key_check"},
+)
+
+conformance: Final = LazyGroup(
+    name="conformance",
+    help="Hold an implementation to the test vectors.",
+    table={"run": "conformance:run_vectors", "respond": "conformance:respond_to_runner"},
+)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line; return its exit status."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # A stream that was closed is None, and its number would go to the next file that is opened: the store.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  -- it lasts as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a character is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = root.main(list(arguments), prog_name="counterfoil", standalone_mode=False)
+        # Here and not at the end of the process, which would hide what goes wrong, or exit with 120.
+        sys.stdout.flush()
+    except (_ReaderGone, BrokenPipeError):
+        _drop_output()
+        return _EXIT_READER_GONE
+    except (click.Abort, KeyboardInterrupt):
+        return _EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001  -- the last resort: nothing else may reach the user
+        return _refuse(error)
+    return status or EXIT_OK
+
+
+def _refuse(error: Exception) -> int:
+    """Say what went wrong; return the exit status."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        sys.stderr.write(f"{error.message}\n")
+        return EXIT_USAGE
+    refusal = _refusal(error)
+    # With standard error gone as well the status alone has to say it.
+    with contextlib.suppress(OSError):
+        complain(refusal)
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            hint(f"see `{error.ctx.command_path} --help`")
+        if refusal.code == "internal" and error is not refusal:
+            if os.environ.get("COUNTERFOIL_DEBUG") == "1":
+                traceback.print_exception(error)
+            else:
+                hint("a defect in counterfoil: report the reference; COUNTERFOIL_DEBUG=1 shows the traceback")
+    return refusal.exit_status
+
+
+def _refusal(error: Exception) -> CounterfoilError:
+    """Return the refusal that an exception stands for."""
+    if isinstance(error, CounterfoilError):
+        return error
+    if isinstance(error, click.ClickException):
+        words = error.format_message().removesuffix(".")
+        return EngineError("usage", words[:1].lower() + words[1:])
+    if isinstance(error, OSError):
+        # Standard output may be what cannot be written: then nothing more goes there.
+        _drop_output()
+        return describe_os_error(error)
+    # The same defect has the same reference: type and place, and nothing of the data.
+    frames = traceback.extract_tb(error.__traceback__)
+    trail = [type(error).__name__, __version__, *(f"{frame.name}:{frame.lineno}" for frame in frames)]
+    reference = hashlib.sha256("\n".join(trail).encode()).hexdigest()[:_REFERENCE_DIGITS]
+    place = f"{frames[-1].name} line {frames[-1].lineno}" if frames else "nowhere"
+    return EngineError("internal", f"{type(error).__name__} in {place}, reference {reference}")
+
+
+def _drop_output() -> None:
+    """Let what is left of the output go nowhere, so that the interpreter does not stumble over it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)

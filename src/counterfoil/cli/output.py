@@ -1,0 +1,191 @@
+"""What people and pipes see.  All commands speak through this module.
+
+Manners:
+
+- Results go to standard output, one finding a line.  With `--json` each finding is a JSON object on a line, and
+  everything outside ASCII in it is escaped.
+- All else goes to standard error, as `counterfoil: error: CODE: words` and `counterfoil: hint: words`.  Lower case,
+  no full stop.  Success says nothing there.
+- A command that refuses ends with one error line, the worst, and that line's code decides the exit status.
+- Long work shows one line of progress on standard error where that is a terminal, and wipes it in the end.
+- Text from outside may hold anything: control characters, line breaks and what reorders text are shown escaped.
+
+Source: docs/spec/errors.md.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from counterfoil.errors import CODES, CounterfoilError, EngineError, worst_exit
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar("T")
+
+_WIPE: Final = "\r\x1b[K"
+_REDRAW_SECONDS: Final = 0.1
+
+# What to do next, where the code alone tells it.
+_HINTS: Final = {
+    "unknown-key": "get the operator's verifier key by a way that you trust; never from what it is to verify",
+    "not-yet-checkpointed": "run `counterfoil checkpoint`",
+    "key-mismatch": "name the key folder that belongs to the store with --keys",
+    "clock-regressed": "put the host's clock right, then run the command again",
+    "log-corrupt": "stop writing, keep the store as it is, and run `counterfoil audit --all`",
+    "commit-outcome-unknown": "run the command again with the same idempotency key: nothing is recorded twice",
+    "store-unavailable": "another process holds the store: try again",
+    "idempotency-conflict": "the key stands for another delta: a new delta needs a new key",
+    "fork": "keep both documents: together they prove that two histories were signed",
+    "rows-refused": "correct those rows and import the file again: what is recorded stays recorded once",
+    "nothing-checked": "zero checks are never a success",
+}
+
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
+
+def escape(text: str) -> str:
+    r"""Return text as one printable line: what a terminal would act on is written out, as in `\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def escape_json(document: str) -> str:
+    r"""Return a JSON document with its unprintable characters as `\u` escapes: the same value, fit for a terminal."""
+    # Canonical JSON has such characters inside strings only.
+    return "".join(
+        character if character.isprintable() else json.dumps(character)[1:-1] for character in document
+    )
+
+
+def say(line: str = "") -> None:
+    """Write a line for a person to standard output."""
+    _STATUS.wipe()
+    sys.stdout.write(escape(line) + "\n")
+
+
+def emit(finding: Mapping[str, object]) -> None:
+    """Write a finding for a program to standard output."""
+    _STATUS.wipe()
+    sys.stdout.write(json.dumps(finding) + "\n")
+
+
+def complain(error: CounterfoilError) -> None:
+    """Write a refusal to standard error, with the facts that it rests on and what to do next."""
+    facts = ", ".join(f"{name} {value}" for name, value in error.facts.items())
+    _to_stderr(f"error: {error.code}: {error.message}" + (f" ({facts})" if facts else ""))
+    if error.code in _HINTS:
+        hint(_HINTS[error.code])
+
+
+def hint(words: str) -> None:
+    """Write advice to standard error."""
+    _to_stderr(f"hint: {words}")
+
+
+def _to_stderr(words: str) -> None:
+    # The two streams may share a terminal.
+    sys.stdout.flush()
+    _STATUS.wipe()
+    sys.stderr.write(f"counterfoil: {escape(words)}\n")
+    sys.stderr.flush()
+
+
+def worst(refusals: list[CounterfoilError], passed: int) -> CounterfoilError | None:
+    """Return the refusal that stands for all, with how many there were; None where there is none.
+
+    Args:
+        refusals: in the order in which they were found.
+        passed: how many checks held.
+
+    Returns:
+        `nothing-checked`, where neither a check held nor one was refused.
+    """
+    if not refusals:
+        return None if passed else EngineError("nothing-checked", "there was nothing to check")
+    status = worst_exit([CODES[refusal.code] for refusal in refusals])
+    first = next(refusal for refusal in refusals if refusal.exit_status == status)
+    if len(refusals) == 1:
+        return first
+    words = f"{len(refusals)} of {len(refusals) + passed} were refused; the worst: {first.message}"
+    return EngineError(first.code, words, **first.facts)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 delta`, `1,200 deltas`."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
+class _StatusLine:
+    """The line of progress: there is one terminal, so there is one."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def show(self, text: str) -> None:
+        sys.stderr.write(_WIPE + escape(text))
+        sys.stderr.flush()
+        self._shown = True
+
+    def wipe(self) -> None:
+        if self._shown:
+            sys.stderr.write(_WIPE)
+            sys.stderr.flush()
+            self._shown = False
+
+
+_STATUS: Final = _StatusLine()
+
+
+class Progress:
+    """Shows how far long work has come; silent where standard error is no terminal.
+
+    Use as a context: the line is gone when the block ends.
+    """
+
+    def __init__(
+        self, label: str, noun: str, total: int | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._label = label
+        self._noun = noun
+        self._total = total
+        self._clock = clock
+        self._done = 0
+        self._due = 0.0
+        self._wanted = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _STATUS.wipe()
+
+    def advance(self, count: int = 1) -> None:
+        """Say that so many more are done."""
+        self._done += count
+        if self._wanted and (now := self._clock()) >= self._due:
+            self._due = now + _REDRAW_SECONDS
+            of = f" of {self._total:,}" if self._total is not None else ""
+            _STATUS.show(f"{self._label}: {self._done:,}{of} {self._noun}")
+
+    def over(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield items, counting each when the next is asked for."""
+        for item in items:
+            yield item
+            self.advance()

@@ -1,0 +1,157 @@
+"""Keys and store: `init`, `key show`, `key check`.
+
+Source: docs/spec/note.md#verifier-key, docs/spec/reference.md.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+
+from counterfoil.cli.context import (
+    Place,
+    ask_passphrase,
+    find_passphrase,
+    load_keys,
+    open_place,
+    place_options,
+)
+from counterfoil.cli.output import emit, hint, json_option, say
+from counterfoil.core.ed25519 import SEED_BYTES
+from counterfoil.core.note import verifier_key
+from counterfoil.core.reference import check_operator
+from counterfoil.engine.engine import Engine
+from counterfoil.engine.operator import Operator
+from counterfoil.engine.record import check_unit
+from counterfoil.engine.store import Identity
+from counterfoil.errors import EngineError, MalformedError
+from counterfoil.limits import REFERENCE_KEY_BYTES
+from counterfoil.storage.key_folder import KeyFolder, create_key_folder
+
+_LOCALHOST = "localhost"
+
+
+@click.command(
+    epilog="\b\nExamples:\n  counterfoil init --operator ledger.example.com --unit EUR\n"
+    "  counterfoil init --operator ledger.example.com --passphrase"
+)
+@click.option("--operator", metavar="NAME", help=f"Who signs, DNS-like; permanent.  [default: {_LOCALHOST}]")
+@click.option("--unit", metavar="U", help="The unit of this tenant's logs.  [default: credits]")
+@click.option("--passphrase", "asks", is_flag=True, help="Ask for a passphrase to encrypt the signing key.")
+@place_options
+def init(place: Place, operator: str | None, unit: str | None, *, asks: bool) -> None:
+    """Make keys and a store; print the public key.
+
+    Nothing is overwritten. Where the keys are there and the store is not, a store is made for them.
+    """
+    _check(operator, unit)
+    store = open_place(place, create=True)
+    try:
+        with store.read() as view:
+            owner = view.identity()
+        if owner is not None:
+            raise EngineError(
+                "usage", f"the store {place.store} is there already and belongs to {owner.operator}"
+            )
+        if place.keys.is_dir() and any(place.keys.iterdir()):
+            keys = _keys_at_hand(place, operator)
+        else:
+            keys = _new_keys(place.keys, operator or _LOCALHOST, asks=asks)
+        engine = Engine(store, Operator(keys.operator, keys.signer, keys.reference_key), tenant=place.tenant)
+        if unit is not None:
+            engine.set_unit(unit)
+    finally:
+        store.close()
+    say(f"verifier key  {keys.verifier_key}")
+    say(f"key folder    {place.keys}  (back it up: without it nothing more can be recorded or signed)")
+    say(f"store         {place.store}")
+    if keys.operator == _LOCALHOST and operator is None:
+        hint(
+            f"the operator's name was left at {_LOCALHOST}: it stands in every origin and can never be changed"
+        )
+
+
+def _check(operator: str | None, unit: str | None) -> None:
+    try:
+        if operator is not None:
+            check_operator(operator)
+        if unit is not None:
+            check_unit(unit)
+    except (MalformedError, EngineError) as error:
+        raise EngineError("usage", error.message) from error
+
+
+def _keys_at_hand(place: Place, operator: str | None) -> KeyFolder:
+    keys = load_keys(place)
+    if operator not in (None, keys.operator):
+        raise EngineError("usage", f"the key folder {place.keys} is there already, of {keys.operator}")
+    return keys
+
+
+def _new_keys(folder: Path, operator: str, *, asks: bool) -> KeyFolder:
+    passphrase = find_passphrase()
+    if passphrase is None and asks:
+        passphrase = ask_passphrase(confirm=True)
+    return create_key_folder(
+        folder,
+        operator,
+        signing_seed=secrets.token_bytes(SEED_BYTES),
+        reference_key=secrets.token_bytes(REFERENCE_KEY_BYTES),
+        passphrase=passphrase,
+    )
+
+
+@click.command(
+    "show",
+    epilog="\b\nExamples:\n  counterfoil key show > operator.vkey\n"
+    "  counterfoil key show --customer cust_001",
+)
+@click.option(
+    "--customer", metavar="ID", help="Name the key after this customer's log, as other tools want it."
+)
+@place_options
+def key_show(place: Place, customer: str | None) -> None:
+    """Print the operator's public key, a verifier key.
+
+    One key signs all logs, each under its origin as the key's name. Tools that do not know this take the key of one
+    log: the same public key, named after the log.
+    """
+    keys = load_keys(place)
+    if customer is None:
+        say(str(keys.verifier_key))
+        return
+    operator = Operator(keys.operator, keys.signer, keys.reference_key)
+    origin = operator.origin(place.tenant, operator.log_of(place.tenant, customer))
+    say(str(verifier_key(origin, keys.verifier_key.public_key)))
+
+
+@click.command("check", epilog="\b\nExample:\n  counterfoil key check --keys ./counterfoil-keys")
+@json_option
+@place_options
+def key_check(place: Place, *, as_json: bool) -> None:
+    """Check the key folder: who may read it, that its files agree, and that the store is its own."""
+    keys = load_keys(place)
+    store = open_place(place)
+    try:
+        with store.read() as view:
+            owner = view.identity()
+    finally:
+        store.close()
+    if owner is None:
+        raise EngineError(
+            "key-mismatch", f"the store {place.store} belongs to nobody yet: run `counterfoil init`"
+        )
+    if owner != Identity(keys.operator, keys.verifier_key.public_key):
+        raise EngineError(
+            "key-mismatch",
+            "the store belongs to another operator or key",
+            store=owner.operator,
+            keys=keys.operator,
+        )
+    if as_json:
+        emit({"result": "ok", "operator": keys.operator, "verifierKey": str(keys.verifier_key)})
+        return
+    say(f"holds  {place.keys}  private files are the owner's alone, and the public key is theirs")
+    say(f"holds  {place.store}  made with {keys.verifier_key}")

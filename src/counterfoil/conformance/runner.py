@@ -1,0 +1,185 @@
+"""The runner: asks an implementation every case and compares its answers.
+
+    request   {"id": "amount/one", "op": "amount", "text": "1"}
+    answer    {"id": "amount/one", "result": "ok", "output": {"nano": "1000000000"}}
+
+A case passes where the result is the expected one and, for `ok`, the output is equal.  Whatever else the process
+does is a failure of the case that it was asked; it is then started again, a few times.
+
+Source: docs/spec/conformance.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from counterfoil.conformance.process import LineProcess, Violation
+from counterfoil.conformance.vectors import Case
+from counterfoil.errors import CODES
+
+UNSUPPORTED: Final = "unsupported"
+# How often a process is started again before the remaining cases are given up.
+RESTARTS_MAX: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A case that was not answered as it should be.
+
+    Attributes:
+        case: the case.
+        got: what came instead, in words.
+    """
+
+    case: Case
+    got: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCount:
+    """How the cases of one topic went; the three numbers add up to all of them."""
+
+    topic: str
+    passed: int
+    failed: int
+    unsupported: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a run.
+
+    Attributes:
+        counts: one for each topic, in the order of the cases.
+        failures: the cases that failed, in their order.
+        problems: what the process did wrong beside answering, in words.
+    """
+
+    counts: tuple[TopicCount, ...]
+    failures: tuple[Failure, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def conforms(self) -> bool:
+        """Whether every case passed, none was left out, and the process kept to the protocol."""
+        return not self.failures and not self.problems and not any(count.unsupported for count in self.counts)
+
+
+def run(command: Sequence[str], cases: Sequence[Case], timeout_seconds: float = 10.0) -> Report:
+    """Ask a command every case, one after the other.
+
+    Args:
+        command: program and arguments.
+        cases: what to ask.
+        timeout_seconds: how long it may take for one answer, the start included.
+
+    Raises:
+        EngineError: `usage`, where the command cannot be started.
+    """
+    problems: list[str] = []
+    verdicts = list(_ask_all(command, cases, timeout_seconds, problems))
+    failures = [
+        Failure(case, got)
+        for case, got in zip(cases, verdicts, strict=True)
+        if got not in (None, UNSUPPORTED)
+    ]
+    return Report(tuple(_count(cases, verdicts)), tuple(failures), tuple(problems))
+
+
+def _ask_all(
+    command: Sequence[str], cases: Sequence[Case], timeout_seconds: float, problems: list[str]
+) -> Iterator[str | None]:
+    """Yield for each case None where it passed, `unsupported`, or what came instead."""
+    restarts = 0
+    with ExitStack() as running:
+        process = running.enter_context(LineProcess(command))
+        for case in cases:
+            if restarts > RESTARTS_MAX:
+                yield f"not asked: the process failed {restarts} times"
+                continue
+            try:
+                yield _judge(case, process.ask(_request(case), timeout_seconds))
+            except Violation as violation:
+                # What comes next from this process may belong to this case: only a new one is in step again.
+                yield f"the process {violation}"
+                running.close()
+                restarts += 1
+                process = running.enter_context(LineProcess(command))
+        if restarts <= RESTARTS_MAX:
+            try:
+                process.finish(timeout_seconds)
+            except Violation as violation:
+                problems.append(f"the process {violation}")
+
+
+def _request(case: Case) -> bytes:
+    return json.dumps({"id": case.id, "op": case.op, **case.input}).encode("ascii") + b"\n"
+
+
+def _judge(case: Case, line: bytes) -> str | None:
+    """Return None where an answer is right, else what it is instead.
+
+    Raises:
+        Violation: where the line is no answer to this case.
+    """
+    answer = _parse(line)
+    if answer.get("id") != case.id:
+        raise Violation(f"answered the id {_excerpt(answer.get('id'))} instead")
+    result = answer.get("result")
+    if not isinstance(result, str) or (result not in CODES and result not in ("ok", UNSUPPORTED)):
+        return f"the result {_excerpt(result)}, which is no code"
+    if result == UNSUPPORTED:
+        return UNSUPPORTED
+    if result != case.result:
+        return result
+    if result == "ok" and answer.get("output") != case.output:
+        return f"ok with the output {_excerpt(answer.get('output'))}"
+    return None
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise Violation(f"wrote a line that is no JSON object: {_excerpt(line.decode('utf-8', 'replace'))}")
+    return answer
+
+
+def _excerpt(value: object) -> str:
+    """Return a value as short text: no control character of it reaches the terminal."""
+    shown = json.dumps(value)
+    return shown if len(shown) <= 200 else shown[:197] + "..."  # noqa: PLR2004  -- two lines of a terminal
+
+
+def _count(cases: Sequence[Case], verdicts: Sequence[str | None]) -> Iterator[TopicCount]:
+    for topic in dict.fromkeys(case.topic for case in cases):
+        of_topic = [got for case, got in zip(cases, verdicts, strict=True) if case.topic == topic]
+        passed, unsupported = of_topic.count(None), of_topic.count(UNSUPPORTED)
+        yield TopicCount(topic, passed, len(of_topic) - passed - unsupported, unsupported)
+
+
+def format_report(report: Report) -> Iterable[str]:
+    """Write a report as lines of text: the failures, then a table of the topics with a last line of sums."""
+    for failure in report.failures:
+        yield f"FAIL {failure.case.id}: want {failure.case.result}, got {failure.got}"
+        yield f"     {failure.case.comment} ({failure.case.spec})"
+    for problem in report.problems:
+        yield f"FAIL {problem}"
+    if report.failures or report.problems:
+        yield ""
+    total = TopicCount(
+        "all",
+        sum(count.passed for count in report.counts),
+        sum(count.failed for count in report.counts),
+        sum(count.unsupported for count in report.counts),
+    )
+    width = max(len("topic"), *(len(count.topic) for count in (*report.counts, total)))
+    yield f"{'topic':<{width}}  passed  failed  unsupported"
+    for count in (*report.counts, total):
+        yield f"{count.topic:<{width}}  {count.passed:>6}  {count.failed:>6}  {count.unsupported:>11}"
