@@ -152,8 +152,8 @@ def _refuse(error: Exception) -> int:
     # With standard error gone as well the status alone has to say it.
     with contextlib.suppress(OSError):
         complain(refusal)
-        if isinstance(error, click.UsageError) and error.ctx is not None:
-            hint(f"see `{error.ctx.command_path} --help`")
+        if isinstance(error, click.UsageError):
+            hint(f"see `{error.ctx.command_path if error.ctx else 'counterfoil'} --help`")
         if refusal.code == "internal" and error is not refusal:
             if os.environ.get("COUNTERFOIL_DEBUG") == "1":
                 traceback.print_exception(error)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from counterfoil.core.encoding import excerpt
@@ -30,11 +31,14 @@ TOTAL_NANO_END: Final = 10**TOTAL_INTEGER_DIGITS_MAX * NANO
 
 AMOUNT_PATTERN: Final = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{0,8}[1-9])?"
 TOTAL_PATTERN: Final = r"(?:0|[1-9][0-9]{0,28})(?:\.[0-9]{0,8}[1-9])?"
+_CONVERSIONS_KEPT: Final = 16_384
 _AMOUNT: Final = re.compile(AMOUNT_PATTERN, re.ASCII)
 _TOTAL: Final = re.compile(TOTAL_PATTERN, re.ASCII)
 _INPUT: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 
+# Prices recur, and of two totals each delta leaves one as it is.
+@lru_cache(maxsize=_CONVERSIONS_KEPT)
 def to_nano(text: str) -> int:
     """Convert text that matches one of the patterns; it is not checked again."""
     whole, _, fraction = text.partition(".")
@@ -67,6 +71,7 @@ def parse_total(text: str) -> int:
     return to_nano(text)
 
 
+@lru_cache(maxsize=_CONVERSIONS_KEPT)
 def format_nano(nano: int) -> str:
     """Write an amount or a total in its one spelling."""
     whole, fraction = divmod(abs(nano), NANO)

@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from counterfoil.core.amount import TOTAL_NANO_END, read_amount
-from counterfoil.core.details import canonical_details, commit
+from counterfoil.core.details import commit, delta_details
 from counterfoil.core.encoding import JsonValue, canonical_json, excerpt
 from counterfoil.core.entry import DELTA, Entry, format_delta, format_open, parse_entry
 from counterfoil.core.reference import (
@@ -252,16 +252,11 @@ def _check_key(key: str) -> None:
 def _details(request: Delta) -> bytes:
     if not isinstance(request.reason, str) or not request.reason:
         raise EngineError("invalid-field", "a delta needs a reason in words", field="reason")
-    value: dict[str, JsonValue] = {"reason": request.reason}
-    if request.reference_id is not None:
-        if not isinstance(request.reference_id, str):
-            raise EngineError("invalid-field", "a reference is text", field="referenceId")
-        value["referenceId"] = request.reference_id
-    if request.metadata is not None:
-        if not isinstance(request.metadata, dict):
-            raise EngineError("invalid-field", "metadata is a JSON object", field="metadata")
-        value["metadata"] = request.metadata
-    return canonical_details(value)
+    if request.reference_id is not None and not isinstance(request.reference_id, str):
+        raise EngineError("invalid-field", "a reference is text", field="referenceId")
+    if request.metadata is not None and not isinstance(request.metadata, dict):
+        raise EngineError("invalid-field", "metadata is a JSON object", field="metadata")
+    return delta_details(request.reason, request.reference_id, request.metadata)
 
 
 def _adjusted_index(log: bytes, record_id: str) -> int:

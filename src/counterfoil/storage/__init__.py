@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ def open_store(url: str, *, clock: Callable[[], int], create: bool = False) -> S
         # Auditors have neither SQLAlchemy nor a need for it.
         from counterfoil.storage.sql.sqlite import SqliteDatabase  # noqa: PLC0415  -- see above
         from counterfoil.storage.sql.store import SqlStore  # noqa: PLC0415  -- see above
+
+        if create:  # The other half of the extra, which only makes tables: missed before there is a file.
+            import_module("counterfoil.storage.sql.migrations")
     except ModuleNotFoundError as error:
         message = f"keeping records needs {error.name}: pip install 'counterfoil[store]'"
         raise EngineError("usage", message) from error
