@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections.abc import Iterator
@@ -53,6 +54,7 @@ class Watch:
 def fresh_engine() -> Iterator[tuple[Engine, Path]]:
     """An engine over a new SQLite file, with the settings that every store has."""
     # Beside the sources and not in /tmp, which may be memory: durability is to cost what it costs.
+    gc.freeze()  # as the commands do
     with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".bench-") as folder:
         path = Path(folder) / "store.db"
         store = open_store(f"sqlite:///{path}", clock=HostClock(), create=True)

@@ -100,12 +100,16 @@ def ask_passphrase(*, confirm: bool = False) -> str:
     Raises:
         EngineError: `usage`, where there is no terminal.
     """
-    if not sys.stdin.isatty():
+    if not _at_terminal():
         raise EngineError("usage", f"a passphrase is needed: name a file that holds it in {_VARIABLE}")
     answer: str = click.prompt(
         "passphrase of the signing key", hide_input=True, confirmation_prompt=confirm, err=True
     )
     return answer
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def load_keys(place: Place) -> KeyFolder:

@@ -62,11 +62,11 @@ def audit_log(
     with store.read() as view:
         head = head_of(view, tenant, log)
         newest = view.newest_checkpoints([log]).get(log)
-        behind = view.entries(log, head.size, head.size + 1) if head else []
+        behind = view.entries(log, head.size, head.size + _PAGE) if head else []
     if head is None:
         raise EngineError("customer-not-found", "there is no such customer")
     if behind:
-        raise log_corrupt(log, f"entry {head.size} stands behind its head")
+        raise log_corrupt(log, f"entry {behind[0].index} stands behind its head")
     if (newest.size if newest else 0) != head.checkpoint_size:
         raise log_corrupt(log, "its head is not that of its checkpoints")
     replay = _Replay(store, head, LogAudit(str(Origin(operator, tenant, log)), keys), reference_of)

@@ -1,0 +1,134 @@
+"""`record`, `customers`, `customer`."""
+
+import pytest
+
+from tests.cli.conftest import record_id
+
+
+class TestRecord:
+    @pytest.mark.parametrize(
+        ("typed", "kept"),
+        [("-12.5", "-12.5"), ("+500", "500"), ("-0.50", "-0.5"), ("1e3", "1000"), ("-1e-9", "-0.000000001")],
+    )
+    def test_an_amount_is_taken_as_typed(self, book, typed, kept):
+        outcome = book("record", "cust_001", typed, "--reason", "x", "--json")
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.findings[0]["delta"] == kept
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "record cust_001 -12.5 --reason x",
+            "record --reason x cust_001 -12.5",
+            "record cust_001 --reason x -12.5",
+            "record cust_001 --reason -5 -12.5",
+            "record --reason x -- cust_001 -12.5",
+        ],
+    )
+    def test_a_negative_one_may_stand_anywhere(self, book, line):
+        name, *arguments = line.split()
+        assert book(name, "--json", *arguments).findings[0]["delta"] == "-12.5"
+
+    @pytest.mark.parametrize(
+        "line", ["record --raeson cust_001 5 --reason x", "record cust_001 -x --reason x"]
+    )
+    def test_a_misspelt_option_is_no_argument(self, book, line):
+        outcome = book(*line.split())
+        assert (outcome.status, outcome.code) == (2, "usage")
+
+    def test_the_answer_names_record_balance_and_key(self, book):
+        outcome = book("record", "cust_001", "-12.5", "--reason", "x")
+        recorded, balance, key = outcome.lines
+        assert recorded.startswith(f"recorded  {record_id(book, 1)}  -12.5 EUR  at 20")
+        assert balance == "balance   -12.5 EUR after 1 of cust_001's deltas"
+        again = book("record", "cust_001", "-12.5", "--reason", "x", "--idempotency-key", key.split()[1])
+        assert again.lines[0] == recorded.replace("recorded", "replayed")
+
+    def test_all_members_reach_the_record(self, book):
+        first = book("record", "cust_001", "5", "--reason", "x", "--unit", "USD", "--json").findings[0]
+        outcome = book(
+            "record", "cust_001", "-5", "--reason", "wrong", "--reference", "line 1", "--metadata", '{"a": 1.5}',
+            "--effective-at", "2026-04-01", "--adjusts", first["recordId"], "--unit", "USD", "--idempotency-key", "k",
+        )  # fmt: skip
+        assert outcome.status == 0
+        book("checkpoint", "cust_001")
+        finding = book("verify", "-", "--key", book("key", "show").out.strip(), "--json", stdin=book(
+            "receipt", record_id(book, 2)).out.encode()).findings[0]  # fmt: skip
+        assert finding["details"] == {"reason": "wrong", "referenceId": "line 1", "metadata": {"a": 1.5}}
+        assert (finding["adjusts"], finding["effectiveAt"]) == (1, "2026-04-01T00:00:00.000000Z")
+        assert (finding["amount"], finding["unit"], finding["balance"]) == ("-5", "USD", "0")
+
+    @pytest.mark.parametrize(
+        ("line", "code"),
+        [
+            ("record cust_001 0 --reason x", "amount-out-of-range"),
+            ("record cust_001 0.0000000001 --reason x", "amount-out-of-range"),
+            ("record cust_001 five --reason x", "invalid-field"),
+            ("record cust_001 0x5 --reason x", "invalid-field"),
+            ("record not/one 5 --reason x", "invalid-field"),
+            ("record summary 5 --reason x", "invalid-field"),
+            ("record cust_001 5 --reason x --metadata []", "invalid-field"),
+            ("record cust_001 5 --reason x --effective-at yesterday", "invalid-field"),
+            ("record cust_001 5 --reason x --adjusts nothing", "invalid-field"),
+            ("record cust_001 5 --reason x --unit two\xa0units", "invalid-field"),
+        ],
+    )
+    def test_a_request_that_breaks_a_rule_ends_with_14_and_nothing_is_written(self, book, line, code):
+        outcome = book(*line.split(" "))
+        assert (outcome.status, outcome.out, outcome.code) == (14, "", code)
+        assert book("customers", "--json").out == ""
+
+    def test_a_key_is_one_delta_for_ever(self, book):
+        line = ["record", "cust_001", "5", "--reason", "x", "--idempotency-key", "k"]
+        assert book(*line, "--json").findings[0]["replayed"] is False
+        assert book(*line, "--json").findings[0]["replayed"] is True
+        line[2] = "6"
+        outcome = book(*line)
+        assert (outcome.status, outcome.code) == (14, "idempotency-conflict")
+        assert record_id(book, 1) in outcome.err
+
+    def test_what_it_adjusts_must_be_there(self, kept):
+        outcome = kept("record", "cust_001", "5", "--reason", "x", "--adjusts", record_id(kept, 99))
+        assert (outcome.status, outcome.code) == (14, "record-not-found")
+
+    def test_a_clock_far_behind_stops_recording(self, kept, monkeypatch):
+        monkeypatch.setattr("counterfoil.cli.context.HostClock", lambda: lambda: 0)
+        for line in ("record cust_001 5 --reason x", "checkpoint cust_001 --refresh"):
+            outcome = kept(*line.split())
+            assert (outcome.status, outcome.code) == (20, "clock-regressed")
+
+
+class TestCustomers:
+    def test_there_may_be_none(self, book):
+        assert book("customers") == (0, "no customers yet: the first delta opens a customer's log\n", "")
+        assert book("customers", "--json") == (0, "", "")
+
+    def test_each_is_one_line(self, kept):
+        kept("record", "cust_002", "3", "--reason", "x", "--unit", "tokens")
+        outcome = kept("customers")
+        assert len(outcome.lines) == 3
+        assert {line.split()[0]: line.split()[2:6] for line in outcome.lines[1:]} == {
+            "cust_001": ["2", "2", "487.5", "EUR"],
+            "cust_002": ["1", "0", "3", "tokens"],
+        }
+
+    def test_the_record_of_one_says_what_is_verified(self, kept):
+        kept("record", "cust_001", "1", "--reason", "x")
+        record = kept("customer", "cust_001", "--json").findings[0]
+        assert (record["totalDeltas"], record["verifiedDeltas"], record["computedBalance"]) == (3, 2, "488.5")
+        outcome = kept("customer", "cust_001")
+        assert "verified          2 deltas, 1 waiting for the next checkpoint" in outcome.lines
+        assert f"verified through  {record['verifiedThroughAt']}" in outcome.lines
+
+    def test_one_that_is_not_there_is_refused(self, kept):
+        outcome = kept("customer", "nobody")
+        assert (outcome.status, outcome.out, outcome.code) == (14, "", "customer-not-found")
+
+    def test_a_log_that_does_not_read_is_refused_after_the_others(self, kept, tamper):
+        kept("record", "cust_002", "3", "--reason", "x")
+        tamper(
+            "UPDATE entries SET entry = X'7B7D' WHERE idx = 0 AND log = (SELECT log FROM logs ORDER BY log LIMIT 1)"
+        )
+        outcome = kept("customers", "--json")
+        assert (outcome.status, outcome.code) == (20, "log-corrupt")
+        assert len(outcome.findings) == 1

@@ -1,0 +1,231 @@
+r"""The shell sessions of the documentation, run as they stand.
+
+A page's blocks of ```console are one session, from the top of the page to its end, in a folder of its own:
+
+    $ counterfoil record cust_001 -12.5 \        a command; the lines that go on with it begin with "> "
+    >     --reason api_call
+    recorded  0xdc4d...42e.1  -12.5 credits ...  what it prints, standard output and standard error as they come
+    ...                                          stands for any number of lines, and within a line for any text
+    $ echo $?                                    what follows a command that is to fail; every other ends with 0
+
+Random and timed values differ from run to run: a page shows those of some run.  Wherever such a value stands on the
+page, it must always stand for the same value of the run, and a later command of the page that names it is given the
+run's.  `VALUE` says what such a value looks like.  Logs are listed in the order of their references, which are such
+values too: neighbouring lines of different logs may change places.  All else must be equal, character for character.
+
+    python tests/docs/examples.py         writes the output of commands that print something else now
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("tutorial.md", "cli.md", "operations.md"))]
+
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ELISION = "..."
+REFERENCE = re.compile(r"0x[0-9a-f]{40}")
+VALUE = re.compile(
+    r"(?:"
+    r"0x[0-9a-f]{40}"  # a customer reference
+    r"|\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}"  # a verifier key, without its name
+    r"|[A-Za-z0-9+/]{91}="  # a signature of a signature line
+    r"|[A-Za-z0-9+/]{43}="  # a hash in base64
+    r"|(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])"  # a hash, a salt, a random idempotency key
+    r"|(?<=key id )[0-9a-f]{8}|(?<=key id          )[0-9a-f]{8}|(?<=[0-9a-f]\+)[0-9a-f]{8}(?![0-9a-f+])"  # a key id
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"  # a time
+    r")"
+)
+
+
+class Step(NamedTuple):
+    """A command and what the page says that it prints; the lines count from 0 in the page's text."""
+
+    line: int
+    command: str
+    output: list[str]
+    output_line: int
+
+
+class Ran(NamedTuple):
+    """What a command printed, and its exit status."""
+
+    output: list[str]
+    status: int
+
+
+def steps(text):
+    """The commands of a page, in order."""
+    found = []
+    for block in BLOCK.finditer(text):
+        number = text.count("\n", 0, block.start(1))
+        continues = False
+        for line in block[1].splitlines():
+            if line.startswith("$ "):
+                found.append(Step(number, line[2:], [], number + 1))
+                continues = True
+            elif continues and line.startswith("> "):
+                last = found.pop()
+                found.append(Step(last.line, f"{last.command}\n{line[2:]}", [], number + 1))
+            else:
+                found[-1].output.append(line)
+                continues = False
+            number += 1
+    return found
+
+
+class Session:
+    """One shell in a folder of its own."""
+
+    def __init__(self, folder):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERFOIL_")}
+        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        self._shell = subprocess.Popen(
+            ["bash", "--noprofile", "--norc"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=environment,
+            encoding="utf-8",
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._shell.stdin.close()
+        self._shell.stdout.close()
+        self._shell.wait()
+
+    def run(self, command):
+        # In braces, so that a command reads its own input and not the rest of the session; the status is handed on
+        # to a command that asks for it.
+        self._shell.stdin.write(f"{{ {command}\n}} < /dev/null; status=$?; printf '\\n\\036%s\\n' $status; (exit $status)\n")
+        self._shell.stdin.flush()
+        lines = []
+        for line in self._shell.stdout:
+            if line.startswith("\x1e"):
+                break
+            lines.append(line.removesuffix("\n"))
+        else:
+            raise AssertionError(f"the shell ended with: {command}")
+        # The newline before the mark ends the last line, or stands alone.
+        return Ran(lines[:-1] if lines[-1] == "" else lines, int(line[1:]))
+
+
+class Values:
+    """Which value of the page stands for which value of the run."""
+
+    def __init__(self):
+        self._known = {}
+
+    def of_run(self, text):
+        """The text of a page with the run's values."""
+        return VALUE.sub(lambda found: self._known.get(found[0], found[0]), text)
+
+    def of_page(self, printed):
+        """Lines that the run printed, with the page's values where these are known."""
+        ours = {theirs: ours for ours, theirs in self._known.items()}
+        return [VALUE.sub(lambda found: ours.get(found[0], found[0]), line) for line in printed]
+
+    def agree(self, shown, printed):
+        """Whether a line of the page stands for a line of the run; if so, learn what its values stand for."""
+        if ELISION in shown:
+            return re.fullmatch(".*".join(map(re.escape, self.of_run(shown).split(ELISION))), printed) is not None
+        if VALUE.sub("?", shown) != VALUE.sub("?", printed):
+            return False
+        learned = dict(self._known)
+        for ours, theirs in zip(VALUE.findall(shown), VALUE.findall(printed), strict=True):
+            if learned.setdefault(ours, theirs) != theirs:
+                return False
+        self._known = learned
+        return True
+
+    def agree_all(self, shown, printed):
+        """The same for all lines of an output."""
+        if not shown:
+            return not printed
+        if shown[0] == ELISION:
+            return any(self.agree_all(shown[1:], printed[start:]) for start in range(len(printed) + 1))
+        before = self._known
+        for place in _candidates(shown[0], printed):
+            rest = printed[:place] + printed[place + 1 :]
+            if self.agree(shown[0], printed[place]) and self.agree_all(shown[1:], rest):
+                return True
+            self._known = before
+        return False
+
+
+def _candidates(shown, printed):
+    """The places of the lines that a line may stand for."""
+    if not REFERENCE.search(shown):
+        return range(min(len(printed), 1))
+    places, seen = [], set()
+    for place, line in enumerate(printed):
+        if (found := REFERENCE.search(line)) is None:
+            break
+        # The lines of one log keep their order.
+        if found[0] not in seen:
+            places.append(place)
+        seen.add(found[0])
+    return places
+
+
+class Wrong(NamedTuple):
+    """A command that did not end with 0 where it should have, or that prints something else.
+
+    `output` is what it printed, with the values of the page where they are known.
+    """
+
+    step: Step
+    output: list[str]
+    status: int
+
+    def __str__(self):
+        return "\n".join([f"line {self.step.line + 1}: $ {self.step.command}", *self.output, f"[{self.status}]"])
+
+
+def run_page(text, folder):
+    """Run the commands of a page in a folder; return what of them is wrong."""
+    found = steps(text)
+    values = Values()
+    wrong = []
+    with Session(folder) as session:
+        for step, after in zip(found, [*found[1:], None], strict=True):
+            ran = session.run(values.of_run(step.command))
+            may_fail = after is not None and after.command == "echo $?"
+            agrees = values.agree_all(step.output, ran.output)
+            if not agrees or (ran.status != 0 and not may_fail):
+                wrong.append(Wrong(step, values.of_page(ran.output), ran.status))
+            if not agrees:
+                # As if the page had shown it.
+                values.agree_all(wrong[-1].output, ran.output)
+    return wrong
+
+
+def rewrite(text, wrong):
+    """The text of a page with the output that its commands print now."""
+    lines = text.split("\n")
+    for step, output, _ in reversed(wrong):
+        lines[step.output_line : step.output_line + len(step.output)] = output
+    return "\n".join(lines)
+
+
+def main():
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            wrong = run_page(text, folder)
+        for found in wrong:
+            print(f"{page.name}, {found}")
+        page.write_text(rewrite(text, wrong), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

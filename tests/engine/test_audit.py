@@ -1,0 +1,148 @@
+"""Auditing: everything is recomputed from the exact bytes, under keys that the auditor brings."""
+
+import pytest
+
+from counterfoil.engine import audit as audit_module
+from counterfoil.engine.engine import Engine
+from counterfoil.engine.operator import Operator
+from tests.support import (
+    KEYS,
+    OPERATOR,
+    delta,
+    erase,
+    operator_named,
+    recorded,
+    refused,
+    sql,
+)
+
+
+class TestReport:
+    def test_it_says_what_was_checked(self, engine):
+        recorded(engine, 3)
+        engine.checkpoint("alice")
+        recorded(engine, 2)
+        done = engine.checkpoint("alice")
+        recorded(engine, 1)
+        report = engine.audit("alice", KEYS)
+        assert report.origin == done.checkpoint.origin
+        assert (report.entries, report.deltas, report.checkpoints, report.covered) == (9, 6, 2, 8)
+        assert (report.details_checked, report.details_absent, report.unknown_types) == (7, 0, 0)
+        assert report.verified_through_at == done.verified_through_at
+        assert report.last.count == 6
+
+    def test_a_log_without_a_checkpoint_is_checked_in_itself(self, engine):
+        recorded(engine, 3)
+        report = engine.audit("alice", KEYS)
+        assert (report.entries, report.covered, report.checkpoints, report.verified_through_at) == (
+            4,
+            0,
+            0,
+            None,
+        )
+
+    def test_erased_details_are_counted(self, engine, store):
+        recorded(engine, 3)
+        engine.checkpoint("alice")
+        for index in (0, 2):
+            erase(store, engine.log_of("alice"), index)
+        report = engine.audit("alice", KEYS)
+        assert (report.details_checked, report.details_absent) == (2, 2)
+
+    def test_progress_adds_up_and_pages_change_nothing(self, engine, monkeypatch):
+        recorded(engine, 300)
+        engine.checkpoint("alice")
+        recorded(engine, 300)
+        engine.checkpoint("alice")
+        whole = engine.audit("alice", KEYS)
+        monkeypatch.setattr(audit_module, "_PAGE", 100)
+        monkeypatch.setattr(audit_module, "_CHECKPOINTS", 1)
+        done = []
+        assert engine.audit("alice", KEYS, progress=done.append) == whole
+        assert (sum(done), len(done)) == (603, 7)
+
+    def test_a_customer_that_is_not_there_is_refused(self, engine):
+        with refused("customer-not-found"):
+            engine.audit("alice", KEYS)
+
+
+class TestMeanwhile:
+    """An audit is of the log as it was when it began; what comes meanwhile is no fault."""
+
+    @pytest.mark.parametrize("page", [1, 2, 5])
+    def test_deltas_and_checkpoints_that_come_meanwhile_are_not_part_of_it(self, engine, monkeypatch, page):
+        monkeypatch.setattr(audit_module, "_PAGE", page)
+        monkeypatch.setattr(audit_module, "_CHECKPOINTS", 1)
+        recorded(engine, 5)
+        engine.checkpoint("alice")
+        recorded(engine, 2)
+
+        def work(_count):
+            recorded(engine, 1)
+            engine.checkpoint("alice")
+
+        report = engine.audit("alice", KEYS, progress=work)
+        assert (report.entries, report.covered, report.checkpoints) == (9, 7, 1)
+
+
+class TestKeys:
+    def test_they_come_from_the_caller(self, engine):
+        recorded(engine, 1)
+        engine.checkpoint("alice")
+        with refused("unknown-key"):
+            engine.audit("alice", operator_named(seed="other").keys)
+
+    def test_what_another_key_signed_under_the_same_name_is_found(self, engine):
+        """Somebody else's signature, though the store were made to believe it."""
+        recorded(engine, 1)
+        thief = Operator(OPERATOR.name, operator_named(seed="thief").signer, OPERATOR.reference_key)
+        engine.operator = thief
+        engine.checkpoint("alice")
+        with refused("unknown-key"):
+            engine.audit("alice", KEYS)
+        assert engine.audit("alice", thief.keys).covered == 3
+
+
+class TestContradictions:
+    def test_an_idempotency_key_that_stands_twice_is_found(self, sqlite_engine, sqlite_store):
+        """As when somebody removed the look-up, so that a replay was recorded again."""
+        sqlite_engine.record(delta(idempotency_key="k"))
+        log = sqlite_engine.log_of("alice")
+        sql(sqlite_store, "UPDATE entries SET key_prefix = 0 WHERE log = ? AND idx = 1", log)
+        assert not sqlite_engine.record(delta(idempotency_key="k")).replayed
+        sql(
+            sqlite_store,
+            "UPDATE entries SET key_prefix = (SELECT key_prefix FROM entries WHERE idx = 2) WHERE idx = 1",
+        )
+        with refused("duplicate-key"):
+            sqlite_engine.audit("alice", KEYS)
+
+    def test_a_checkpoint_of_the_middle_that_is_gone_is_found(self, sqlite_engine, sqlite_store):
+        for _ in range(3):
+            recorded(sqlite_engine, 1)
+            sqlite_engine.checkpoint("alice")
+        assert sql(sqlite_store, "DELETE FROM checkpoints WHERE size = 5") == 1
+        with refused("log-corrupt"):
+            sqlite_engine.audit("alice", KEYS)
+
+    def test_entries_behind_the_head_are_found(self, sqlite_engine, sqlite_store):
+        recorded(sqlite_engine, 3)
+        sql(sqlite_store, "UPDATE logs SET size = size - 1")
+        with refused("log-corrupt"):
+            sqlite_engine.audit("alice", KEYS)
+
+    def test_the_log_of_another_customer_is_found(self, sqlite_engine, sqlite_store):
+        """Consistent in itself and under its own reference, but named by details of somebody else."""
+        recorded(sqlite_engine, 1)
+        other = Operator(OPERATOR.name, OPERATOR.signer, operator_named(reference="other").reference_key)
+        stranger = Engine(sqlite_store, other)
+        with refused("wrong-origin"):
+            stranger.audit_log(sqlite_engine.log_of("alice"), KEYS)
+
+    def test_a_pending_seal_is_no_fault(self, sqlite_engine, sqlite_store):
+        recorded(sqlite_engine, 1)
+        sqlite_engine.checkpoint("alice")
+        sql(sqlite_store, "DELETE FROM checkpoints")
+        sql(sqlite_store, "UPDATE logs SET checkpoint_size = 0")
+        report = sqlite_engine.audit("alice", KEYS)
+        assert (report.covered, report.entries) == (0, 3)
