@@ -2,11 +2,13 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from counterfoil.conformance.vectors import load_vectors
+from counterfoil.engine.engine import Engine
 from tests.cli.conftest import command, environment
 from tests.support import OPERATOR
 
@@ -71,6 +73,14 @@ class TestAudit:
         book("record", "cust_001", "5", "--reason", "x")
         outcome = book("audit", "--all")
         assert (outcome.status, outcome.code) == (11, "not-yet-checkpointed")
+
+    def test_entries_of_a_later_version_leave_the_verdict_open(self, kept, monkeypatch):
+        audit_log = Engine.audit_log
+        monkeypatch.setattr(
+            Engine, "audit_log", lambda *given, **named: replace(audit_log(*given, **named), unknown_types=1)
+        )
+        outcome = kept("audit", "--all")
+        assert (outcome.status, outcome.code) == (11, "unknown-type")
 
     def test_without_a_log_nothing_is_checked(self, book):
         outcome = book("audit", "--all")

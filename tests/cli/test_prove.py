@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from counterfoil.cli.files import write_output
-from counterfoil.core.checkpoint import parse_checkpoint
+from counterfoil.core.checkpoint import parse_checkpoint, sign_checkpoint
 from counterfoil.core.tlog_proof import parse_consistency_file
+from counterfoil.storage.key_folder import load_key_folder
 from tests.cli.conftest import record_id
-from tests.support import refused
+from tests.support import OPERATOR, refused
 
 
 class TestCheckpoint:
@@ -248,3 +249,22 @@ class TestConsistencyMake:
         outcome = kept("consistency", "make", "cust_001", "--from", "notes/3.checkpoint")
         assert (outcome.status, outcome.code) == (10, "wrong-origin")
         assert kept("consistency", "make", "nobody", "--from", "4").code == "customer-not-found"
+
+    def test_a_checkpoint_of_another_key_is_refused(self, kept):
+        outcome = made_from(kept, OPERATOR.signer, root=None)
+        assert (outcome.status, outcome.code) == (11, "unknown-key")
+
+    def test_a_checkpoint_with_another_root_is_evidence_of_a_fork(self, kept):
+        signer = load_key_folder(Path("counterfoil-keys")).signer
+        assert made_from(kept, signer, root=None).status == 0
+        outcome = made_from(kept, signer, root=b"\1" * 32)
+        assert (outcome.status, outcome.out, outcome.code) == (12, "", "fork")
+
+
+def made_from(call, signer, root):
+    """Make a consistency file from a checkpoint of size 4 that this signer signed."""
+    finding = call("checkpoints", "cust_001", "--json").findings[0]
+    held = sign_checkpoint(finding["origin"], 4, root or bytes.fromhex(finding["root"]), signer)
+    Path("held").write_text(held.note)
+    call("checkpoint", "cust_001", "--refresh")
+    return call("consistency", "make", "cust_001", "--from", "held")

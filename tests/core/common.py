@@ -28,4 +28,7 @@ def example_blocks():
 def example_values():
     """The values of the tables of docs/spec/example.md."""
     text = (SPEC / "example.md").read_text(encoding="utf-8")
-    return {name.split(" = ")[0]: value for name, value in re.findall(r"^\| ([^|`]+) \| `([^`]+)` \|$", text, re.MULTILINE)}
+    return {
+        name.split(" = ")[0]: value
+        for name, value in re.findall(r"^\| ([^|`]+) \| `([^`]+)` \|$", text, re.MULTILINE)
+    }

@@ -55,14 +55,17 @@ def taken_apart(data):
 
 def written(value):
     if isinstance(value, Lines):
-        return json.dumps("\n".join(line if isinstance(line, str) else written(line) for line in value), ensure_ascii=False)
+        return json.dumps(
+            "\n".join(line if isinstance(line, str) else written(line) for line in value), ensure_ascii=False
+        )
     if isinstance(value, dict | Pairs):
         items = value.items() if isinstance(value, dict) else value
         return "{" + ",".join(f"{written(name)}:{written(member)}" for name, member in items) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(written, value)) + "]"
+    text = json.dumps(value, ensure_ascii=False)
     # 5e-7 and not 5e-07: a tree that was not touched comes back byte for byte.
-    return json.dumps(value, ensure_ascii=False).replace("e-0", "e-") if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    return text.replace("e-0", "e-") if isinstance(value, float) else text
 
 
 def put_together(tree):
@@ -84,11 +87,9 @@ def at(tree, place):
 
 
 def has(tree, place):
-    for name in place:
-        if isinstance(tree, dict) if isinstance(name, str) else isinstance(tree, list):
-            if name in tree if isinstance(tree, dict) else name < len(tree):
-                tree = tree[name]
-                continue
+    try:
+        at(tree, place)
+    except (LookupError, TypeError):  # no such name or element, or nothing that holds any
         return False
     return True
 
@@ -146,7 +147,15 @@ def other_types(value):
 def kind(value):
     if isinstance(value, bool) or value is None:
         return "literal"
-    return {str: "text", int: "number", float: "number", dict: "object", list: "array", Lines: "lines", Pairs: "object"}[type(value)]
+    return {
+        str: "text",
+        int: "number",
+        float: "number",
+        dict: "object",
+        list: "array",
+        Lines: "lines",
+        Pairs: "object",
+    }[type(value)]
 
 
 def as_bytes(make):

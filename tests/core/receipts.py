@@ -28,7 +28,11 @@ UNITS = ("credits", 'a"b', "\\", "EUR", '"\\"', "{}", "~", "tokens", "!")
 VARIETIES = (
     {"amount": "+500", "reason": "deposit"},
     {"amount": "-12.5", "reason": "é—😀", "reference_id": 'line "1"\n', "effective_at": "2026-03-31"},
-    {"amount": "0.000000001", "reason": " ", "metadata": {"\U0001f600": [1, 0.1, None, True, "\\u0000\x00"], "\ufb33": {"": -5e-7}}},
+    {
+        "amount": "0.000000001",
+        "reason": " ",
+        "metadata": {"\U0001f600": [1, 0.1, None, True, "\\u0000\x00"], "\ufb33": {"": -5e-7}},
+    },
     {"amount": Decimal("-1e17"), "reason": "</script>", "metadata": {}},
     {"amount": 7, "reason": "\u2028\x7f", "reference_id": ""},
 )
@@ -81,7 +85,10 @@ def _of_a_log(number, size):
         # A seal in the middle, and a delta that corrects another.
         engine.record_many(requests[:100])
         engine.checkpoint(customer)
-        requests = [*requests[100:-2], Delta(customer, "-1", "correction", adjusts=format_record_id(engine.log_of(customer), 1))]
+        requests = [
+            *requests[100:-2],
+            Delta(customer, "-1", "correction", adjusts=format_record_id(engine.log_of(customer), 1)),
+        ]
     engine.record_many(requests)
     assert engine.checkpoint(customer).checkpoint.size == size
     log = engine.log_of(customer)
@@ -107,9 +114,14 @@ def _of_tiny_logs():
         salt = hashlib.sha256(customer.encode()).digest()
         details = read_details({"salt": salt.hex(), "value": {"customerId": customer}}, what="details")
         commitment = commit(salt, details.canonical)
-        opened = format_open(recorded_at="2026-04-01T09:00:00.000000Z", unit="u", details=commitment, origin=origin)
+        opened = format_open(
+            recorded_at="2026-04-01T09:00:00.000000Z", unit="u", details=commitment, origin=origin
+        )
         sealed = format_seal(parse_entry(opened), "2026-04-01T09:00:00.000001Z")
-        items = [ProvenEntry(parse_entry(opened), opened, details), ProvenEntry(parse_entry(sealed), sealed, None)]
+        items = [
+            ProvenEntry(parse_entry(opened), opened, details),
+            ProvenEntry(parse_entry(sealed), sealed, None),
+        ]
         tree = oracle.Tree([oracle.leaf_hash(item.data) for item in items])
         note = sign_checkpoint(origin, size, tree.root(size), OPERATOR.signer).note
         opening = Opening(items[0], tuple(tree.path(0, size)))

@@ -1,7 +1,9 @@
 """Amounts and totals are exact, have one spelling in evidence, and never meet a float."""
 
+# ruff: noqa: RUF001  -- other spellings of digits are what is refused
+
 import sys
-from decimal import Context, Decimal
+from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 
 import pytest
@@ -22,7 +24,9 @@ from counterfoil.errors import CounterfoilError
 from tests.core.common import code_of
 from tests.support import refused
 
-AMOUNTS = st.integers(-AMOUNT_NANO_END + 1, AMOUNT_NANO_END - 1).filter(bool) | st.integers(-(10**12), 10**12).filter(bool)
+AMOUNTS = st.integers(-AMOUNT_NANO_END + 1, AMOUNT_NANO_END - 1).filter(bool) | st.integers(
+    -(10**12), 10**12
+).filter(bool)
 TOTALS = st.integers(0, TOTAL_NANO_END - 1) | st.integers(0, 10**12)
 DIGITS = st.text("0123456789", max_size=25)
 SPELLINGS = st.builds(
@@ -30,7 +34,8 @@ SPELLINGS = st.builds(
     st.sampled_from(["", "", "-", "+"]),
     st.just("0") | st.integers(0, 10**20).map(str) | DIGITS,
     st.just("") | DIGITS.map(lambda digits: "." + digits),
-    st.just("") | st.builds(lambda e, n: f"{e}{n}", st.sampled_from(["e", "E", "e+", "e-", "E-"]), st.integers(0, 40)),
+    st.just("")
+    | st.builds(lambda e, n: f"{e}{n}", st.sampled_from(["e", "E", "e+", "e-", "E-"]), st.integers(0, 40)),
 )
 
 
@@ -59,7 +64,10 @@ class TestEvidence:
 
     @given(SPELLINGS)
     def test_of_all_spellings_only_the_canonical_one_is_read(self, text):
-        for parse, end, fits in ((parse_amount, AMOUNT_NANO_END, lambda n: n != 0), (parse_total, TOTAL_NANO_END, lambda n: n >= 0)):
+        for parse, end, fits in (
+            (parse_amount, AMOUNT_NANO_END, lambda n: n != 0),
+            (parse_total, TOTAL_NANO_END, lambda n: n >= 0),
+        ):
             code = code_of(parse, text)
             assert code in ("ok", "malformed")
             if code == "ok":
@@ -164,15 +172,33 @@ class TestInput:
         with refused("amount-out-of-range", field="delta"):
             read_amount(text)
 
-    @pytest.mark.parametrize("value", [1.0, 0.1, -12.5, float("nan"), 1e300, True, False, None, b"1", [1], {"a": 1}, (1,), 1j, Fraction(1, 2), object()], ids=lambda value: type(value).__name__)
+    @pytest.mark.parametrize(
+        "value",
+        [
+            1.0,
+            0.1,
+            -12.5,
+            float("nan"),
+            1e300,
+            True,
+            False,
+            None,
+            b"1",
+            [1],
+            {"a": 1},
+            (1,),
+            1j,
+            Fraction(1, 2),
+            object(),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
     def test_a_float_and_other_types_are_invalid_fields(self, value):
         with refused("invalid-field", field="delta"):
             read_amount(value)
 
     def test_the_precision_of_the_surrounding_decimal_context_does_not_matter(self):
-        import decimal
-
-        with decimal.localcontext(Context(prec=3)):
+        with localcontext(Context(prec=3)):
             assert read_amount("123456789012345678.123456789") == 123456789012345678123456789
             assert read_amount(Decimal("123456789012345678.123456789")) == 123456789012345678123456789
 
@@ -190,7 +216,20 @@ def test_no_float_is_ever_made():
     before = sys.gettrace()
     sys.settrace(watch)
     try:
-        for text in ("+500", "-12.50", "1e3", "12.5e-1", "1e-9", "1e18", "1e-10", "0", "x", "999999999999999999.999999999", Decimal("0.1"), 7):
+        for text in (
+            "+500",
+            "-12.50",
+            "1e3",
+            "12.5e-1",
+            "1e-9",
+            "1e18",
+            "1e-10",
+            "0",
+            "x",
+            "999999999999999999.999999999",
+            Decimal("0.1"),
+            7,
+        ):
             try:
                 nano = read_amount(text)
             except CounterfoilError:

@@ -30,13 +30,14 @@ def time(second):
     return f"2026-04-01T09:{second // 60:02}:{second % 60:02}.000000Z"
 
 
-def delta(index, count, amount=10**9, plus=None, key=None, second=None, details=None):
+def delta(index, count, *, plus=None, key=None, second=None):
+    """A delta of 1, the `count`th of its log."""
+    credits_ = count * 10**9 if plus is None else plus
+    key = hashlib.sha256(b"%d" % index).hexdigest() if key is None else key
+    recorded_at = time(index if second is None else second)
     return format_delta(
-        Entry(
-            DELTA, index, time(index if second is None else second), "credits", count, count * 10**9 if plus is None else plus, 0,
-            commit(SALT, VALUE) if details is None else details, amount, hashlib.sha256(b"%d" % index).hexdigest() if key is None else key,
-        )
-    )  # fmt: skip
+        Entry(DELTA, index, recorded_at, "credits", count, credits_, 0, commit(SALT, VALUE), 10**9, key)
+    )
 
 
 def seal(previous):
@@ -53,7 +54,9 @@ LOG.append(seal(LOG[-1]))
 
 def checkpoint(entries, **changes):
     root = oracle.Tree([oracle.leaf_hash(entry) for entry in entries]).root(len(entries))
-    return sign_checkpoint(**{"origin": ORIGIN, "size": len(entries), "root": root, "signer": SIGNER, **changes}).note
+    return sign_checkpoint(
+        **{"origin": ORIGIN, "size": len(entries), "root": root, "signer": SIGNER, **changes}
+    ).note
 
 
 def fed(*items, origin=ORIGIN, keys=KEYS):
@@ -91,7 +94,14 @@ class TestWhatHolds:
 
     def test_an_empty_log_says_that_nothing_was_there(self):
         report = LogAudit(ORIGIN, KEYS).finish()
-        assert (report.entries, report.deltas, report.checkpoints, report.covered, report.verified_through_at, report.last) == (0, 0, 0, 0, None, None)
+        assert (
+            report.entries,
+            report.deltas,
+            report.checkpoints,
+            report.covered,
+            report.verified_through_at,
+            report.last,
+        ) == (0, 0, 0, 0, None, None)
 
     def test_the_example_of_the_specification(self):
         blocks = example_blocks()
@@ -103,7 +113,13 @@ class TestWhatHolds:
             if index + 1 in (4, 6):
                 audit.checkpoint(blocks[f"checkpoint-{index + 1}"])
         report = audit.finish()
-        assert (report.entries, report.deltas, report.checkpoints, report.details_checked, report.details_absent) == (6, 3, 2, 4, 0)
+        assert (
+            report.entries,
+            report.deltas,
+            report.checkpoints,
+            report.details_checked,
+            report.details_absent,
+        ) == (6, 3, 2, 4, 0)
 
     def test_the_tiles_that_it_hands_out_are_those_of_the_tree(self):
         entries = [OPEN, *(delta(index, index) for index in range(1, 600))]
@@ -149,7 +165,19 @@ class TestEntries:
         with refused(code):
             fed(*entries)
 
-    @pytest.mark.parametrize(("salt", "value"), [(SALT, b'{"reason":"b"}'), (bytes(31) + b"\x01", VALUE), (SALT, b""), (b"", VALUE), (SALT, VALUE + b" "), (SALT, None), (None, VALUE), (VALUE, SALT)])
+    @pytest.mark.parametrize(
+        ("salt", "value"),
+        [
+            (SALT, b'{"reason":"b"}'),
+            (bytes(31) + b"\x01", VALUE),
+            (SALT, b""),
+            (b"", VALUE),
+            (SALT, VALUE + b" "),
+            (SALT, None),
+            (None, VALUE),
+            (VALUE, SALT),
+        ],
+    )
     def test_details_that_do_not_open_the_commitment_and_halves_of_them(self, salt, value):
         audit = fed(OPEN)
         with refused("details-mismatch"):
@@ -218,7 +246,10 @@ class TestCheckpoints:
     def test_any_other_entry_gives_another_root(self, index):
         # As consistent as can be: only the root knows.
         entries = list(LOG[:4])
-        entries[index] = changed(entries[index], recordedAt=json.loads(entries[index])["recordedAt"].replace(".000000Z", ".000001Z"))
+        entries[index] = changed(
+            entries[index],
+            recordedAt=json.loads(entries[index])["recordedAt"].replace(".000000Z", ".000001Z"),
+        )
         audit = fed(*entries, checkpoint(LOG[:4]))
         with refused("root-mismatch"):
             audit.finish()

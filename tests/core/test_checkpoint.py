@@ -1,5 +1,7 @@
 """Checkpoints: three lines, and which of the caller's keys speaks for them."""
 
+# ruff: noqa: RUF001  -- look-alikes are what is refused
+
 import hashlib
 
 import pytest
@@ -37,7 +39,11 @@ def signed(text, name=ORIGIN, signer=SIGNER):
 
 
 class TestReading:
-    @given(st.from_regex(r"[\x21-\x2a\x2c-\x7e]{1,255}", fullmatch=True), st.integers(1, 2**63 - 1), st.binary(min_size=32, max_size=32))
+    @given(
+        st.from_regex(r"[\x21-\x2a\x2c-\x7e]{1,255}", fullmatch=True),
+        st.integers(1, 2**63 - 1),
+        st.binary(min_size=32, max_size=32),
+    )
     def test_a_checkpoint_is_read_back(self, origin, size, root):
         checkpoint = sign_checkpoint(origin, size, root, SIGNER)
         assert parse_checkpoint(checkpoint.note) == parse_checkpoint(checkpoint.note.encode()) == checkpoint
@@ -48,7 +54,11 @@ class TestReading:
         note = example_blocks()["checkpoint-4"]
         for name in ("operator key", "key of this log"):
             checkpoint = verified(note, KeySet.parse(example_values()[name]))
-            assert (checkpoint.size, checkpoint.root.hex(), checkpoint.note.encode()) == (4, example_values()["root(4)"], note)
+            assert (checkpoint.size, checkpoint.root.hex(), checkpoint.note.encode()) == (
+                4,
+                example_values()["root(4)"],
+                note,
+            )
 
     @pytest.mark.parametrize("text", [
         "{o}\n4\n", "{o}\n4\n{r}\nextension\n", "{o}\n4\n{r}\n\n", "\n{o}\n4\n{r}\n", "{o}\n\n{r}\n", "\n4\n{r}\n", "{o}\n4\n{r}\n\nmore\n", "4\n{o}\n{r}\n", "{o}\n{r}\n4\n", "{o}\n",
@@ -107,7 +117,9 @@ class TestKeys:
             verified(signed(CHECKPOINT.text, "ledger.example.com"))
 
     def test_a_line_that_claims_a_known_key_falsely_is_a_bad_signature(self):
-        forged = SignatureLine(ORIGIN, key_id(ORIGIN, SIGNER.public_key), STRANGER.sign(CHECKPOINT.text.encode()))
+        forged = SignatureLine(
+            ORIGIN, key_id(ORIGIN, SIGNER.public_key), STRANGER.sign(CHECKPOINT.text.encode())
+        )
         with refused("bad-signature"):
             verified(format_note(Note(CHECKPOINT.text, (forged,))))
 
@@ -146,13 +158,21 @@ class TestKeys:
 class TestMemory:
     def test_what_verified_once_is_known_and_nothing_else_is(self, monkeypatch):
         calls = []
-        monkeypatch.setattr(module, "verify_note", lambda note, keys, real=module.verify_note: calls.append(note) or real(note, keys))
+        monkeypatch.setattr(
+            module,
+            "verify_note",
+            lambda note, keys, real=module.verify_note: calls.append(note) or real(note, keys),
+        )
         keys = KeySet([OPERATOR_KEY])
         verified(CHECKPOINT.note, keys)
         verified(CHECKPOINT.note, keys)
         assert len(calls) == 1
         # Another size, root or signature under the same set is looked at.
-        for text in (format_body(ORIGIN, 5, ROOT), format_body(ORIGIN, 4, bytes(32)), format_body(ORIGIN[:-1] + "f", 4, ROOT)):
+        for text in (
+            format_body(ORIGIN, 5, ROOT),
+            format_body(ORIGIN, 4, bytes(32)),
+            format_body(ORIGIN[:-1] + "f", 4, ROOT),
+        ):
             forged = format_note(Note(text, CHECKPOINT.signatures))
             for _ in range(2):  # a refusal is not remembered as a success
                 assert code_of(verified, forged, keys) in ("bad-signature", "unknown-key")

@@ -1,5 +1,7 @@
 """Details: the commitment, the bounds, and numbers that two readers read alike."""
 
+# ruff: noqa: RUF001  -- look-alikes are what is refused
+
 import hashlib
 import json
 
@@ -54,7 +56,9 @@ class TestCommitments:
     def test_a_value_opens_its_commitment_in_any_spelling(self, value, salt):
         commitment = hashlib.sha256(salt + rfc8785.dumps(value)).hexdigest()
         spelled = json.dumps({"value": value, "salt": salt.hex()}, indent=1)
-        verify_commitment(read_details(read_json(spelled, bytes_max=10**6, what="details"), what="details"), commitment)
+        verify_commitment(
+            read_details(read_json(spelled, bytes_max=10**6, what="details"), what="details"), commitment
+        )
 
     def test_another_salt_value_or_commitment_does_not(self):
         value = {"reason": "a"}
@@ -63,7 +67,12 @@ class TestCommitments:
         wrong = [
             (read_details({"salt": bytes(32).hex(), "value": value}, what="details"), commitment),
             (read_details({"salt": SALT.hex(), "value": {"reason": "b"}}, what="details"), commitment),
-            (read_details({"salt": SALT.hex(), "value": {"reason": "a", "referenceId": ""}}, what="details"), commitment),
+            (
+                read_details(
+                    {"salt": SALT.hex(), "value": {"reason": "a", "referenceId": ""}}, what="details"
+                ),
+                commitment,
+            ),
             (right, commitment[:-1] + ("0" if commitment[-1] != "0" else "1")),
             (right, commitment.upper()),
             (right, ""),
@@ -78,7 +87,19 @@ class TestCommitments:
         with refused("malformed"):
             read_details({"salt": (SALT + b"{").hex(), "value": {"reason": "a"}}, what="details")
 
-    @pytest.mark.parametrize(("one", "other"), [({"a": 1}, {"a": "1"}), ({"a": 1}, {"a": True}), ({"a": None}, {}), ({"a": []}, {"a": {}}), ({"a": "é"}, {"a": "e\u0301"}), ({"a": 1}, {"b": 1}), ({"a": 0}, {"a": False}), ({"a": "null"}, {"a": None})])
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ({"a": 1}, {"a": "1"}),
+            ({"a": 1}, {"a": True}),
+            ({"a": None}, {}),
+            ({"a": []}, {"a": {}}),
+            ({"a": "é"}, {"a": "e\u0301"}),
+            ({"a": 1}, {"b": 1}),
+            ({"a": 0}, {"a": False}),
+            ({"a": "null"}, {"a": None}),
+        ],
+    )
     def test_values_that_differ_have_other_commitments(self, one, other):
         assert commit(SALT, canonical_details(one)) != commit(SALT, canonical_details(other))
 
@@ -87,11 +108,24 @@ class TestBounds:
     def test_16_384_bytes_are_taken_and_one_more_is_too_large(self):
         room = 16_384 - len(b'{"reason":""}')
         assert len(canonical_details({"reason": "x" * room})) == 16_384
-        for value in ({"reason": "x" * (room + 1)}, {"reason": "é" * (room // 2 + 1)}, {"reason": "\x00" * (room // 6 + 1)}):
+        for value in (
+            {"reason": "x" * (room + 1)},
+            {"reason": "é" * (room // 2 + 1)},
+            {"reason": "\x00" * (room // 6 + 1)},
+        ):
             with refused("too-large"):
                 canonical_details(value)
 
-    @pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner], lambda inner: [0, {"b": inner}], lambda inner: (inner,)], ids=["object", "array", "both", "tuple"])
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda inner: {"a": inner},
+            lambda inner: [inner],
+            lambda inner: [0, {"b": inner}],
+            lambda inner: (inner,),
+        ],
+        ids=["object", "array", "both", "tuple"],
+    )
     def test_8_levels_are_taken_and_9_are_malformed(self, wrap):
         value, levels = 1, 0
         step = 2 if isinstance(wrap(0), list) and len(wrap(0)) == 2 else 1
@@ -119,9 +153,17 @@ class TestBounds:
         with refused("malformed"):
             canonical_details(ring)
 
-    @pytest.mark.parametrize("number", [2.0**53, -(2.0**53), 1e16, 1e300, 2**53, -(2**53), 10**5000, float("nan"), float("inf")], ids=lambda number: type(number).__name__)
+    @pytest.mark.parametrize(
+        "number",
+        [2.0**53, -(2.0**53), 1e16, 1e300, 2**53, -(2**53), 10**5000, float("nan"), float("inf")],
+        ids=lambda number: type(number).__name__,
+    )
     def test_a_number_that_no_reader_of_the_receipt_would_take_is_malformed(self, number):
-        for value in ({"a": number}, {"a": [{"b": number}]}, {"metadata": {"n": number}, "reason": "\U0001f600"}):
+        for value in (
+            {"a": number},
+            {"a": [{"b": number}]},
+            {"metadata": {"n": number}, "reason": "\U0001f600"},
+        ):
             with refused("malformed"):
                 canonical_details(value)
 
@@ -134,17 +176,22 @@ class TestBounds:
             again = read_json(canonical, bytes_max=16_384, what="details")
             assert canonical_details(again) == canonical
 
-    @pytest.mark.parametrize("value", [{1: 2}, {"a": b"b"}, {"a": {1, 2}}, {"a": object()}, {"a": "\ud800"}, {"\udfff": 1}, {"a": 1j}], ids=lambda value: ascii(value)[:14])
+    @pytest.mark.parametrize(
+        "value",
+        [{1: 2}, {"a": b"b"}, {"a": {1, 2}}, {"a": object()}, {"a": "\ud800"}, {"\udfff": 1}, {"a": 1j}],
+        ids=lambda value: ascii(value)[:14],
+    )
     def test_what_is_no_json_is_malformed(self, value):
         with refused("malformed"):
             canonical_details(value)
 
 
-class TestMembers:
-    GOOD = {"salt": SALT.hex(), "value": {"reason": "a"}}
+GOOD = {"salt": SALT.hex(), "value": {"reason": "a"}}
 
+
+class TestMembers:
     def test_the_details_object_is_read(self):
-        assert read_details(self.GOOD, what="details") == Details(SALT, {"reason": "a"}, b'{"reason":"a"}')
+        assert read_details(GOOD, what="details") == Details(SALT, {"reason": "a"}, b'{"reason":"a"}')
 
     @pytest.mark.parametrize("changes", [
         {"salt": None}, {"salt": 1}, {"salt": ""}, {"salt": SALT.hex()[:-2]}, {"salt": SALT.hex() + "00"}, {"salt": SALT.hex().upper()}, {"salt": " " + SALT.hex()[1:]}, {"salt": [SALT.hex()]}, {"salt": "é" * 64}, {"salt": "٠" * 64},
@@ -152,7 +199,7 @@ class TestMembers:
     ], ids=lambda changes: ascii(changes)[:30])  # fmt: skip
     def test_another_object_is_malformed(self, changes):
         with refused("malformed"):
-            read_details({**self.GOOD, **changes}, what="details")
+            read_details({**GOOD, **changes}, what="details")
 
     @pytest.mark.parametrize("value", [None, [], "a", 1, {}, {"salt": SALT.hex()}, {"value": {}}])
     def test_without_its_two_members_it_is_malformed(self, value):
@@ -167,7 +214,18 @@ class TestMembers:
     def test_a_deltas_value_has_a_reason_and_no_unknown_member(self, value, code):
         assert code_of(check_delta_value, value) == code
 
-    @pytest.mark.parametrize("value", [{}, {"customerId": None}, {"customerId": 1}, {"customerId": ["a"]}, {"customerId": "a", "reason": "b"}, {"reason": "b"}, {"CustomerId": "a"}])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {},
+            {"customerId": None},
+            {"customerId": 1},
+            {"customerId": ["a"]},
+            {"customerId": "a", "reason": "b"},
+            {"reason": "b"},
+            {"CustomerId": "a"},
+        ],
+    )
     def test_an_opens_value_is_a_customer_id_and_nothing_else(self, value):
         assert customer_of({"customerId": "cust_001"}) == "cust_001"
         with refused("malformed"):

@@ -55,7 +55,10 @@ def decoded(encoding):
 def added(one, other):
     (x1, y1), (x2, y2) = one, other
     product = D * x1 * x2 * y1 * y2 % P
-    return ((x1 * y2 + x2 * y1) * pow(1 + product, -1, P) % P, (y1 * y2 + x1 * x2) * pow(1 - product, -1, P) % P)
+    return (
+        (x1 * y2 + x2 * y1) * pow(1 + product, -1, P) % P,
+        (y1 * y2 + x1 * x2) * pow(1 - product, -1, P) % P,
+    )
 
 
 def encoded(point):
@@ -188,7 +191,9 @@ class TestSignatures:
                 with refused("bad-signature"):
                     verify_signature(KEY.public_key, message, signature)
 
-    @pytest.mark.parametrize("signature", [b"", SIGNATURE[:63], SIGNATURE + b"\x00", SIGNATURE * 2, bytes(64), b"\xff" * 64])
+    @pytest.mark.parametrize(
+        "signature", [b"", SIGNATURE[:63], SIGNATURE + b"\x00", SIGNATURE * 2, bytes(64), b"\xff" * 64]
+    )
     def test_a_signature_of_another_length_or_none_is_refused(self, signature):
         with refused("bad-signature"):
             verify_signature(KEY.public_key, MESSAGE, signature)
@@ -200,7 +205,9 @@ class TestSignatures:
         with refused("bad-signature"):
             verify_signature(KEY.public_key, MESSAGE[1:], SIGNATURE + MESSAGE[:1])
 
-    @pytest.mark.parametrize("key", [b"", KEY.public_key[:31], KEY.public_key + b"\x00", bytes(32), b"\xff" * 32])
+    @pytest.mark.parametrize(
+        "key", [b"", KEY.public_key[:31], KEY.public_key + b"\x00", bytes(32), b"\xff" * 32]
+    )
     def test_under_another_key_nothing_verifies(self, key):
         with refused("bad-signature"):
             verify_signature(key, MESSAGE, SIGNATURE)

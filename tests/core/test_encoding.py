@@ -1,5 +1,7 @@
 """Integers, hex, base64 and JSON: one spelling where there is one, one meaning where there are several."""
 
+# ruff: noqa: RUF001  -- other spellings of digits are what is refused
+
 import enum
 import json
 import math
@@ -30,8 +32,12 @@ ANY_TEXT = st.text()  # every code point but surrogates: control characters and 
 NUMBERS = st.integers(-SAFE, SAFE) | st.floats(-SAFE, SAFE)
 FLAT = st.none() | st.booleans() | NUMBERS | ANY_TEXT
 # Names that sort otherwise by UTF-16 than by code point, and names that need escapes.
-NAMES = ANY_TEXT | st.sampled_from(["\U0001f600", "\ufb33", "\ue000", "\u20ac", "\r", "1", "</script>", "\x7f", '"', "\\", ""])
-I_JSON = st.recursive(FLAT, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=25)
+NAMES = ANY_TEXT | st.sampled_from(
+    ["\U0001f600", "\ufb33", "\ue000", "\u20ac", "\r", "1", "</script>", "\x7f", '"', "\\", ""]
+)
+I_JSON = st.recursive(
+    FLAT, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=25
+)
 
 
 def read(text, bytes_max=10**6):
@@ -43,7 +49,12 @@ class TestCanonicalJson:
     def test_it_is_what_the_library_writes(self, value):
         assert canonical_json(value) == rfc8785.dumps(value)
 
-    @given(st.recursive(st.none() | st.booleans() | st.integers(-SAFE, SAFE) | ANY_TEXT, lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(max_codepoint=127)), inner)))
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers(-SAFE, SAFE) | ANY_TEXT,
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(max_codepoint=127)), inner),
+        )
+    )
     def test_it_is_what_the_library_writes_where_the_fast_path_serves_alone(self, value):
         assert canonical_json(value) == rfc8785.dumps(value)
 
@@ -95,7 +106,7 @@ class TestCanonicalJson:
         class Number(int, enum.Enum):
             THREE = 3
 
-        class Word(str, enum.Enum):
+        class Word(enum.StrEnum):
             A = "a"
 
         assert canonical_json({Word.A: [Number.THREE, Word.A]}) == b'{"a":[3,"a"]}'
@@ -111,7 +122,10 @@ class TestReadJson:
         assert canonical_json(read(spelled.encode())) == wanted
         assert canonical_json(read(wanted)) == wanted
 
-    @given(I_JSON, st.sampled_from(["x", "]", "}", ",", "1", "\0", "\x0b", "\u00a0", "\ufeff", "{}", "//", "\x1a"]))
+    @given(
+        I_JSON,
+        st.sampled_from(["x", "]", "}", ",", "1", "\0", "\x0b", "\u00a0", "\ufeff", "{}", "//", "\x1a"]),
+    )
     def test_nothing_but_white_space_may_follow(self, value, rest):
         text = canonical_json(value).decode()
         read(f" \t\r\n{text} \t\r\n")
@@ -123,7 +137,16 @@ class TestReadJson:
             read(f"{text}\n{rest}")
 
     @pytest.mark.parametrize("depth", range(7))
-    @pytest.mark.parametrize("inner", ['{"a":1,"a":1}', '{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '{"":{},"":{}}', '{"b":{},"a":[],"\\ud83d\\ude00":1,"😀":1}'])
+    @pytest.mark.parametrize(
+        "inner",
+        [
+            '{"a":1,"a":1}',
+            '{"a":1,"a":2}',
+            '{"a":1,"\\u0061":2}',
+            '{"":{},"":{}}',
+            '{"b":{},"a":[],"\\ud83d\\ude00":1,"😀":1}',
+        ],
+    )
     def test_a_name_that_stands_twice_is_refused_at_every_depth(self, inner, depth):
         for before, after in (('{"x":', "}"), ("[0,", "]"), ('{"a":"b","y":[', "]}")):
             with refused("malformed"):
@@ -192,7 +215,11 @@ class TestReadJson:
         token = str(number).replace("E+", "e").replace("E", "e")
         assume(len(token) <= 40)
         # The oracle: exact integers over a common power of ten.
-        exact = abs(number) <= SAFE and math.isfinite(float(token)) and _same(token, rfc8785.dumps(float(token)).decode())
+        exact = (
+            abs(number) <= SAFE
+            and math.isfinite(float(token))
+            and _same(token, rfc8785.dumps(float(token)).decode())
+        )
         assert code_of(read, token) == ("ok" if exact else "malformed")
 
     def test_the_bound_is_in_bytes_and_comes_first(self):
@@ -207,7 +234,9 @@ class TestReadJson:
         with refused("too-large"):
             read("[" * 10**6, bytes_max=10**6 - 1)
 
-    @given(st.binary(max_size=60) | st.text(alphabet='[]{}:,"\\ud80e+-.0123456789truefalsn \n').map(str.encode))
+    @given(
+        st.binary(max_size=60) | st.text(alphabet='[]{}:,"\\ud80e+-.0123456789truefalsn \n').map(str.encode)
+    )
     def test_any_bytes_at_all_are_read_or_malformed(self, data):
         code = code_of(read, data)
         assert code in ("ok", "malformed")
@@ -264,7 +293,28 @@ class TestHex:
         with refused("malformed"):
             decode_hex(data.hex(), len(data) + 1)
 
-    @pytest.mark.parametrize("text", ["0", "0A", "AB", "0g", "0x00", " 00", "00 ", "00\n", "0 0", "0 00", "００", "٠٠", "00\x00", "a\u0300", "\ud800\ud800", "--"], ids=ascii)
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "0",
+            "0A",
+            "AB",
+            "0g",
+            "0x00",
+            " 00",
+            "00 ",
+            "00\n",
+            "0 0",
+            "0 00",
+            "００",
+            "٠٠",
+            "00\x00",
+            "a\u0300",
+            "\ud800\ud800",
+            "--",
+        ],
+        ids=ascii,
+    )
     def test_every_other_spelling_is_malformed(self, text):
         with refused("malformed"):
             decode_hex(text)
@@ -311,17 +361,35 @@ class TestBase64:
             decode_base64(mutant)
 
 
+ASKED = {"required": frozenset({"a"}), "optional": frozenset({"b"}), "what": "thing"}
+
+
 class TestMembers:
-    ASKED = {"required": frozenset({"a"}), "optional": frozenset({"b"}), "what": "thing"}
-
     def test_required_and_optional_members_are_taken(self):
-        assert members({"a": 1}, **self.ASKED) == {"a": 1}
-        assert members({"a": 1, "b": None}, **self.ASKED) == {"a": 1, "b": None}
+        assert members({"a": 1}, **ASKED) == {"a": 1}
+        assert members({"a": 1, "b": None}, **ASKED) == {"a": 1, "b": None}
 
-    @pytest.mark.parametrize("value", [{}, {"b": 1}, {"a": 1, "c": 1}, {"a": 1, "": 1}, {"A": 1}, {"a": 1, "a ": 1}, [], ["a"], "a", None, 1, True], ids=repr)
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {},
+            {"b": 1},
+            {"a": 1, "c": 1},
+            {"a": 1, "": 1},
+            {"A": 1},
+            {"a": 1, "a ": 1},
+            [],
+            ["a"],
+            "a",
+            None,
+            1,
+            True,
+        ],
+        ids=repr,
+    )
     def test_missing_and_unknown_members_and_other_types_are_malformed(self, value):
         with refused("malformed"):
-            members(value, **self.ASKED)
+            members(value, **ASKED)
 
     @pytest.mark.parametrize("value", [None, 1, True, [], {}, 1.5])
     def test_what_is_no_text_is_malformed(self, value):

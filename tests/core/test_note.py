@@ -1,5 +1,7 @@
 """Signed notes and verifier keys: every byte of a good one counts."""
 
+# ruff: noqa: RUF001  -- look-alikes are what is refused
+
 import hashlib
 import itertools
 
@@ -80,7 +82,10 @@ class TestPublishedExamples:
 
 
 class TestVerifierKeys:
-    @given(st.binary(min_size=32, max_size=32), st.text(min_size=1).filter(lambda name: code_of(check_key_name, name) == "ok"))
+    @given(
+        st.binary(min_size=32, max_size=32),
+        st.text(min_size=1).filter(lambda name: code_of(check_key_name, name) == "ok"),
+    )
     def test_a_key_is_read_back(self, seed, name):
         key = verifier_key(name, SigningKey(seed).public_key)
         assert parse_verifier_key(str(key)) == key
@@ -133,14 +138,37 @@ class TestVerifierKeys:
         with refused("too-large"):
             parse_verifier_key("a" * 4_097)
 
-    @pytest.mark.parametrize("name", ["", "+", "a+b", " ", "a b", "a\tb", "a\nb", "\u00a0", "a\u2003", "\u2028", "\u3000", "\x85", "\x1f", "\ud800"], ids=ascii)
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            "+",
+            "a+b",
+            " ",
+            "a b",
+            "a\tb",
+            "a\nb",
+            "\u00a0",
+            "a\u2003",
+            "\u2028",
+            "\u3000",
+            "\x85",
+            "\x1f",
+            "\ud800",
+        ],
+        ids=ascii,
+    )
     def test_white_space_and_plus_are_no_names(self, name):
         with refused("malformed"):
             check_key_name(name)
         with refused("malformed"):
             verifier_key(name, KEY.public_key)
 
-    @pytest.mark.parametrize("name", ["a", "—", "é", "日本", "\U0001f600", "a\u200db", "\u00ad", "\ue000", "\u0378", "x" * 1_000], ids=ascii)
+    @pytest.mark.parametrize(
+        "name",
+        ["a", "—", "é", "日本", "\U0001f600", "a\u200db", "\u00ad", "\ue000", "\u0378", "x" * 1_000],
+        ids=ascii,
+    )
     def test_every_other_character_is_allowed(self, name):
         check_key_name(name)
         note = sign_note(TEXT, name, signer(name))
@@ -168,7 +196,14 @@ class TestReading:
                 codes.add(code_of(opened, note[start:end], *keys))
         assert codes == {"malformed", "bad-signature"}
 
-    @given(st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs"]) | st.just("\n"), min_size=1, max_size=60), st.binary(min_size=1, max_size=100))
+    @given(
+        st.text(
+            st.characters(min_codepoint=0x20, exclude_categories=["Cs"]) | st.just("\n"),
+            min_size=1,
+            max_size=60,
+        ),
+        st.binary(min_size=1, max_size=100),
+    )
     def test_any_text_is_read_back(self, text, signature):
         note = Note(text + "\n", (SignatureLine("a", b"id-0", signature), SignatureLine("b", b"id-0", b"x")))
         code = code_of(parse_note, format_note(note))
@@ -177,7 +212,31 @@ class TestReading:
         else:
             assert parse_note(format_note(note)) == note
 
-    @given(st.lists(st.sampled_from(["a", "\n", "\n\n", "— ", "a b", " ", LINE, TEXT, "— log.example ", "sZ/TIQ==", "\r", "\x00", "é", "\ufeff", "\u2028"]), max_size=12).map("".join) | st.text())
+    @given(
+        st.lists(
+            st.sampled_from(
+                [
+                    "a",
+                    "\n",
+                    "\n\n",
+                    "— ",
+                    "a b",
+                    " ",
+                    LINE,
+                    TEXT,
+                    "— log.example ",
+                    "sZ/TIQ==",
+                    "\r",
+                    "\x00",
+                    "é",
+                    "\ufeff",
+                    "\u2028",
+                ]
+            ),
+            max_size=12,
+        ).map("".join)
+        | st.text()
+    )
     def test_what_is_read_comes_back_byte_for_byte(self, text):
         code = code_of(parse_note, text)
         assert code in ("ok", "malformed")
@@ -200,7 +259,16 @@ class TestReading:
         assert parse_note(note).text == text
         assert opened(note, KEY) == (KEY,)
 
-    @pytest.mark.parametrize("data", [NOTE.encode("utf-16"), NOTE.encode().replace(b"\xe2\x80\x94", b"\xe2\x80"), b"\xff" + NOTE.encode(), NOTE.encode().replace(b"a", b"\xc0\x80", 1), NOTE.encode().replace(b"a", b"\xed\xa0\x80", 1)])
+    @pytest.mark.parametrize(
+        "data",
+        [
+            NOTE.encode("utf-16"),
+            NOTE.encode().replace(b"\xe2\x80\x94", b"\xe2\x80"),
+            b"\xff" + NOTE.encode(),
+            NOTE.encode().replace(b"a", b"\xc0\x80", 1),
+            NOTE.encode().replace(b"a", b"\xed\xa0\x80", 1),
+        ],
+    )
     def test_what_is_not_utf_8_is_malformed(self, data):
         with refused("malformed"):
             parse_note(data)
@@ -212,7 +280,9 @@ class TestReading:
             with refused("too-large"):
                 parse_note(larger)
 
-    @pytest.mark.parametrize(("size", "code"), [(4, "malformed"), (5, "ok"), (68, "ok"), (8_196, "ok"), (8_197, "malformed")])
+    @pytest.mark.parametrize(
+        ("size", "code"), [(4, "malformed"), (5, "ok"), (68, "ok"), (8_196, "ok"), (8_197, "malformed")]
+    )
     def test_a_signature_has_1_to_8_192_bytes_behind_its_id(self, size, code):
         assert code_of(parse_note, f"a\n\n— b {encode_base64(bytes(size))}\n") == code
 
@@ -234,7 +304,12 @@ class TestVerifying:
         with refused("unknown-key") as caught:
             opened(f"{TEXT}\n{unknown_line(1)}{unknown_line(2)}", KEY)
         assert caught.value.facts["lines"] == "witness.example/1+00000001, witness.example/2+00000002"
-        for keys in ([], [key_of("other.example")], [VerifierKey(NAME, b"none", KEY.public_key)], [VerifierKey("x", KEY.key_id, KEY.public_key)]):
+        for keys in (
+            [],
+            [key_of("other.example")],
+            [VerifierKey(NAME, b"none", KEY.public_key)],
+            [VerifierKey("x", KEY.key_id, KEY.public_key)],
+        ):
             with refused("unknown-key"):
                 opened(NOTE, *keys)
 

@@ -47,12 +47,25 @@ class TestTheSamples:
         found = [sample.facts for sample in samples()]
         assert len(found) == len({sample.data for sample in samples()}) == COUNT
         assert {facts.checkpoint.size for facts in found} == {1, 2, *SIZES}
-        assert {facts.entry.type for facts in found} == {f"counterfoil/{name}@v1" for name in ("open", "delta", "seal")}
-        assert len({(facts.entry.type, facts.details is None, facts.customer_id is None) for facts in found}) >= 9
+        assert {facts.entry.type for facts in found} == {
+            f"counterfoil/{name}@v1" for name in ("open", "delta", "seal")
+        }
+        assert (
+            len({(facts.entry.type, facts.details is None, facts.customer_id is None) for facts in found})
+            >= 9
+        )
         assert any(facts.entry.adjusts for facts in found)
         assert {facts.entry.unit for facts in found} >= {'a"b', "\\", '"\\"'}
         # No two prove one entry: of such a pair the one's proof would fit the other.
-        assert len({(facts.checkpoint.origin, facts.entry.index, facts.checkpoint.size, sample.data) for sample, facts in zip(samples(), found, strict=True)}) == COUNT
+        assert (
+            len(
+                {
+                    (facts.checkpoint.origin, facts.entry.index, facts.checkpoint.size, sample.data)
+                    for sample, facts in zip(samples(), found, strict=True)
+                }
+            )
+            == COUNT
+        )
 
     def test_taken_apart_and_put_together_they_say_the_same(self):
         for sample in samples():
@@ -69,7 +82,7 @@ class TestBytes:
         # 5e-7 may be written 5E-7: another spelling of the same value.
         assert seen["same facts"] == (b"5e-7" in sample.data)
         assert seen["other facts withheld"] == 0
-        assert seen["malformed"] and seen["bad-signature"] and seen["unknown-key"]
+        assert seen.keys() >= {"malformed", "unknown-key", "bad-signature", "root-mismatch"}
 
     def test_no_deleted_or_inserted_byte_and_no_part(self, number):
         sample = samples()[number]
@@ -125,10 +138,14 @@ def forgiving_facts(data):
     document = json.loads(data)
     head, _, note = document["proof"].partition("\n\n")
     text, _, signature = note.rpartition("\n\n")
-    verify_signature(OPERATOR.signer.public_key, f"{text}\n".encode(), base64.b64decode(signature.split(" ")[2])[4:])
+    verify_signature(
+        OPERATOR.signer.public_key, f"{text}\n".encode(), base64.b64decode(signature.split(" ")[2])[4:]
+    )
     _, size, root = text.split("\n")
     lines = head.split("\n")
-    leaf = oracle.leaf_hash(json.dumps(document["entry"], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode())
+    leaf = oracle.leaf_hash(
+        json.dumps(document["entry"], ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    )
     path = [base64.b64decode(line) for line in lines[2:]]
     if oracle.root_from_path(int(lines[1].split()[1]), int(size), leaf, path) != base64.b64decode(root):
         raise ValueError("root")
@@ -176,4 +193,3 @@ class TestThatTheMutantsBite:
         # With the same facts: one proof in many spellings, each of which ours refuses.
         taken, others = forgiven(self.SAMPLE, mutants.insertions(self.SAMPLE.data, b"\t-_ "))
         assert taken > others
-

@@ -1,5 +1,7 @@
 """Names: who signs, whose log, which record."""
 
+# ruff: noqa: RUF001  -- look-alikes are what is refused
+
 import hashlib
 import hmac
 
@@ -35,7 +37,11 @@ class TestPatterns:
     def test_an_operator_is_like_a_dns_name(self, text):
         assert check_operator(text) == text
 
-    @pytest.mark.parametrize("text", [*NO_NAMES, "A", "a.", ".a", "a_b", "a:b", "a" * 101, "a" * 10**6], ids=lambda text: ascii(text)[:12])
+    @pytest.mark.parametrize(
+        "text",
+        [*NO_NAMES, "A", "a.", ".a", "a_b", "a:b", "a" * 101, "a" * 10**6],
+        ids=lambda text: ascii(text)[:12],
+    )
     def test_anything_else_is_no_operator(self, text):
         with refused("malformed"):
             check_operator(text)
@@ -44,16 +50,24 @@ class TestPatterns:
     def test_a_tenant_is_a_label(self, text):
         assert check_tenant(text) == text
 
-    @pytest.mark.parametrize("text", [*NO_NAMES, "A", "a.b", "a_b", "a" * 64], ids=lambda text: ascii(text)[:12])
+    @pytest.mark.parametrize(
+        "text", [*NO_NAMES, "A", "a.b", "a_b", "a" * 64], ids=lambda text: ascii(text)[:12]
+    )
     def test_anything_else_is_no_tenant(self, text):
         with refused("malformed"):
             check_tenant(text)
 
-    @pytest.mark.parametrize("text", ["a", "0", "cust_001", "A.b:c-d_e", "Summary", "summary2", "a" * 128, "a-", "a."])
+    @pytest.mark.parametrize(
+        "text", ["a", "0", "cust_001", "A.b:c-d_e", "Summary", "summary2", "a" * 128, "a-", "a."]
+    )
     def test_a_customer_id_is_taken(self, text):
         assert check_customer_id(text) == text
 
-    @pytest.mark.parametrize("text", [*(name for name in NO_NAMES if name != "a-"), "summary", ".a", ":a", "a" * 129], ids=lambda text: ascii(text)[:12])
+    @pytest.mark.parametrize(
+        "text",
+        [*(name for name in NO_NAMES if name != "a-"), "summary", ".a", ":a", "a" * 129],
+        ids=lambda text: ascii(text)[:12],
+    )
     def test_anything_else_is_no_customer_id(self, text):
         with refused("malformed"):
             check_customer_id(text)
@@ -71,14 +85,20 @@ class TestReferences:
         assert "0x" + log.hex() == values["customerReference"]
         assert str(Origin("ledger.example.com", "acme", log)) == values["origin"]
 
-    @given(st.binary(min_size=32, max_size=32), st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True), st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,30}", fullmatch=True))
+    @given(
+        st.binary(min_size=32, max_size=32),
+        st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True),
+        st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,30}", fullmatch=True),
+    )
     def test_it_is_the_formula(self, key, tenant, customer):
         if customer == "summary":
             return
         message = b"counterfoil/customer-reference@v1\n" + tenant.encode() + b"\n" + customer.encode()
         log = customer_reference(key, tenant, customer)
         assert log == hmac.new(key, message, hashlib.sha256).digest()[:20]
-        wanted = hmac.new(key, b"counterfoil/idempotency-key@v1\n0x" + log.hex().encode() + b"\nreq-0001", hashlib.sha256).digest()
+        wanted = hmac.new(
+            key, b"counterfoil/idempotency-key@v1\n0x" + log.hex().encode() + b"\nreq-0001", hashlib.sha256
+        ).digest()
         assert hash_idempotency_key(key, idempotency_prefix(log), "req-0001") == wanted
 
     def test_tenants_and_customers_and_keys_are_told_apart(self):
@@ -97,7 +117,11 @@ class TestReferences:
 
 
 class TestOrigins:
-    @given(st.from_regex(r"[a-z0-9]{1,9}(\.[a-z0-9]{1,9})?", fullmatch=True), st.from_regex(r"[a-z0-9]{1,9}", fullmatch=True), st.binary(min_size=20, max_size=20))
+    @given(
+        st.from_regex(r"[a-z0-9]{1,9}(\.[a-z0-9]{1,9})?", fullmatch=True),
+        st.from_regex(r"[a-z0-9]{1,9}", fullmatch=True),
+        st.binary(min_size=20, max_size=20),
+    )
     def test_an_origin_is_read_back(self, operator, tenant, log):
         origin = Origin(operator, tenant, log)
         assert parse_origin(str(origin)) == origin

@@ -62,7 +62,7 @@ class TestGrowing:
 
     def test_an_edge_taken_up_at_every_size_and_grown_in_chunks_is_the_tree_made_in_one_go(self):
         whole = one_shot(SIZE)
-        draw = random.Random(1)
+        draw = random.Random(1)  # noqa: S311  -- the same chunks each time
         for size in range(SIZE + 1):
             edge = Edge(size, {tile: whole[tile] for tile in edge_tiles(size)})
             assert edge.root() == ROOTS[size]
@@ -109,7 +109,9 @@ class TestGrowing:
         assert again.root() == tree.root(size)
         for index in (0, 255, 256, 32_767, 65_279, 65_534, size - 1):
             ranges = inclusion_ranges(index, size)
-            path = [subtree_root(*leaf_range, {t: tiles[t] for t in tiles_for(ranges)}) for leaf_range in ranges]
+            path = [
+                subtree_root(*leaf_range, {t: tiles[t] for t in tiles_for(ranges)}) for leaf_range in ranges
+            ]
             assert path == tree.path(index, size)
 
 
@@ -131,11 +133,13 @@ class TestOlderSizes:
 
     def test_proofs_of_older_sizes_come_out_of_newer_tiles(self):
         whole = one_shot(SIZE)
-        draw = random.Random(2)
+        draw = random.Random(2)  # noqa: S311  -- the same places each time
         for size in range(1, SIZE + 1):
             index = draw.randrange(size)
             assert [subtree_root(*r, whole) for r in inclusion_ranges(index, size)] == TREE.path(index, size)
-            assert [subtree_root(*r, whole) for r in consistency_ranges(index + 1, size)] == TREE.proof(index + 1, size)
+            assert [subtree_root(*r, whole) for r in consistency_ranges(index + 1, size)] == TREE.proof(
+                index + 1, size
+            )
 
 
 class TestMissing:
@@ -192,7 +196,14 @@ class UniformTiles(Mapping):
 class TestHugeSizes:
     LEAF = oracle.leaf_hash(b"the same")
     TREE = oracle.UniformTree(LEAF)
-    SIZES = sorted({base**k + d for base, ks in ((2, (20, 33, 47, 61, 62)), (256, (2, 3, 5, 7))) for k in ks for d in (-1, 0, 1)})
+    SIZES = sorted(
+        {
+            base**k + d
+            for base, ks in ((2, (20, 33, 47, 61, 62)), (256, (2, 3, 5, 7)))
+            for k in ks
+            for d in (-1, 0, 1)
+        }
+    )
 
     @pytest.mark.parametrize("size", SIZES, ids=hex)
     def test_the_plan_names_exactly_the_tiles_that_the_proof_reads(self, size):
@@ -214,7 +225,10 @@ class TestHugeSizes:
         for tile, hashes in completed.items():
             assert hashes == UniformTiles(self.TREE, size + 300)[tile]
             assert size < tile.end <= size + 300
-        assert all(hashes == UniformTiles(self.TREE, size + 300)[tile] for tile, hashes in edge.partial_tiles().items())
+        assert all(
+            hashes == UniformTiles(self.TREE, size + 300)[tile]
+            for tile, hashes in edge.partial_tiles().items()
+        )
 
 
 def test_a_fold_is_the_root_over_its_hashes():

@@ -1,5 +1,7 @@
 """Inclusion proofs and consistency files: one spelling, and each step of the pages in its order."""
 
+# ruff: noqa: RUF001  -- look-alikes are what is refused
+
 import hashlib
 import itertools
 
@@ -75,7 +77,10 @@ class TestProofs:
     def test_the_example_of_the_specification_is_read_and_written(self):
         block = example_blocks()["tlog-proof-2"]
         proof = parse_tlog_proof(block)
-        assert (proof.index, [sibling.hex() for sibling in proof.path]) == (2, [example_values()["leaf hash 3"], example_values()["node(0,1)"]])
+        assert (proof.index, [sibling.hex() for sibling in proof.path]) == (
+            2,
+            [example_values()["leaf hash 3"], example_values()["node(0,1)"]],
+        )
         assert format_tlog_proof(proof.index, proof.path, proof.checkpoint.note).encode() == block
 
     @given(st.integers(0, 2**63 - 1), st.lists(st.binary(min_size=32, max_size=32), max_size=63))
@@ -87,14 +92,22 @@ class TestProofs:
         data = PROOF.encode()
         read = 0
         for place in range(len(data)):
-            mutants = [data[:place] + bytes([(data[place] + step) % 256]) + data[place + 1 :] for step in (1, 2, 4, 8, 16, 32, 64, 128, 255)]
-            mutants += [data[:place] + data[place + 1 :], *(data[:place] + bytes([byte]) + data[place:] for byte in b"\n\r 0=A\x00")]
+            mutants = [
+                data[:place] + bytes([(data[place] + step) % 256]) + data[place + 1 :]
+                for step in (1, 2, 4, 8, 16, 32, 64, 128, 255)
+            ]
+            mutants += [
+                data[:place] + data[place + 1 :],
+                *(data[:place] + bytes([byte]) + data[place:] for byte in b"\n\r 0=A\x00"),
+            ]
             for mutant in mutants:
                 code = code_of(parse_tlog_proof, mutant)
                 assert code in ("ok", "malformed")
                 if code == "ok":
                     proof = parse_tlog_proof(mutant)
-                    assert format_tlog_proof(proof.index, proof.path, proof.checkpoint.note).encode() == mutant
+                    assert (
+                        format_tlog_proof(proof.index, proof.path, proof.checkpoint.note).encode() == mutant
+                    )
                     assert mutant != data
                     read += 1
         # Another hash or signature is well formed; only verifying tells.
@@ -111,7 +124,24 @@ class TestProofs:
         with refused("malformed"):
             parse_tlog_proof(PROOF.replace(old, new, 1))
 
-    @pytest.mark.parametrize("text", ["", "\n", "\n\n", "c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v1\n\n", "c2sp.org/tlog-proof@v1\nindex 0\n", "c2sp.org/tlog-proof@v1\nindex 0\n\n", PROOF + "\n", PROOF[:-1], PROOF + PROOF, NOTE, FILE, "\ud800"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "\n",
+            "\n\n",
+            "c2sp.org/tlog-proof@v1",
+            "c2sp.org/tlog-proof@v1\n\n",
+            "c2sp.org/tlog-proof@v1\nindex 0\n",
+            "c2sp.org/tlog-proof@v1\nindex 0\n\n",
+            PROOF + "\n",
+            PROOF[:-1],
+            PROOF + PROOF,
+            NOTE,
+            FILE,
+            "\ud800",
+        ],
+    )
     def test_what_is_no_proof_is_malformed(self, text):
         with refused("malformed"):
             parse_tlog_proof(text)
@@ -130,7 +160,11 @@ class TestProofs:
             parse_tlog_proof(format_tlog_proof(0, [bytes(size)], NOTE))
 
     @pytest.mark.parametrize("parse", [parse_tlog_proof, parse_consistency_file])
-    @pytest.mark.parametrize("data", ["x" * 262_145, b"\xff" * 262_145, "é" * 131_073, PROOF + "x" * 262_144], ids=["text", "bytes", "two-byte characters", "a proof"])
+    @pytest.mark.parametrize(
+        "data",
+        ["x" * 262_145, b"\xff" * 262_145, "é" * 131_073, PROOF + "x" * 262_144],
+        ids=["text", "bytes", "two-byte characters", "a proof"],
+    )
     def test_over_262_144_bytes_are_too_large(self, parse, data):
         with refused("too-large"):
             parse(data)
@@ -140,20 +174,29 @@ class TestConsistencyFiles:
     def test_the_example_of_the_specification_is_read_verified_and_written(self):
         blocks, values = example_blocks(), example_values()
         file = parse_consistency_file(blocks["consistency-4-6"])
-        verify_consistency_file(parse_checkpoint(blocks["checkpoint-4"]), file, KeySet.parse(values["operator key"]))
+        verify_consistency_file(
+            parse_checkpoint(blocks["checkpoint-4"]), file, KeySet.parse(values["operator key"])
+        )
         assert (file.old_size, [sibling.hex() for sibling in file.path]) == (4, [values["node(4,5)"]])
-        assert format_consistency_file(file.old_size, file.path, file.checkpoint.note).encode() == blocks["consistency-4-6"]
+        assert (
+            format_consistency_file(file.old_size, file.path, file.checkpoint.note).encode()
+            == blocks["consistency-4-6"]
+        )
 
     def test_between_all_sizes_a_file_verifies_and_with_another_size_it_does_not(self):
         checkpoints = {size: signed(size) for size in range(1, 30)}
         for old, new in itertools.combinations_with_replacement(range(1, 30), 2):
-            file = parse_consistency_file(format_consistency_file(old, TREE.proof(old, new), checkpoints[new].note))
+            file = parse_consistency_file(
+                format_consistency_file(old, TREE.proof(old, new), checkpoints[new].note)
+            )
             verify_consistency_file(checkpoints[old], file, KEYS)
             for other in (old - 1, old + 1):
                 if other in checkpoints:
                     with refused("inconsistent"):
                         verify_consistency_file(checkpoints[other], file, KEYS)
-            renamed = parse_consistency_file(format_consistency_file(old + 1, TREE.proof(old, new), checkpoints[new].note))
+            renamed = parse_consistency_file(
+                format_consistency_file(old + 1, TREE.proof(old, new), checkpoints[new].note)
+            )
             with refused("inconsistent"):
                 verify_consistency_file(checkpoints[old], renamed, KEYS)
 
@@ -163,7 +206,9 @@ class TestConsistencyFiles:
         for place in range(len(data) * 8):
             mutant = bytearray(data)
             mutant[place // 8] ^= 1 << place % 8
-            code = code_of(lambda m=bytes(mutant): verify_consistency_file(old, parse_consistency_file(m), KEYS))
+            code = code_of(
+                lambda m=bytes(mutant): verify_consistency_file(old, parse_consistency_file(m), KEYS)
+            )
             codes[code] = codes.get(code, 0) + 1
         assert codes.keys() == {"malformed", "unknown-key", "bad-signature", "inconsistent"}
         assert sum(codes.values()) == len(data) * 8
@@ -193,7 +238,9 @@ class TestConsistencyFiles:
             with refused("inconsistent"):
                 verify_consistency_file(old, file, KEYS)
         with refused("inconsistent"):
-            verify_consistency_file(signed(0), parse_consistency_file(format_consistency_file(0, [], signed(0).note)), KEYS)
+            verify_consistency_file(
+                signed(0), parse_consistency_file(format_consistency_file(0, [], signed(0).note)), KEYS
+            )
 
     STRANGER = SigningKey(hashlib.sha256(b"stranger").digest())
     OTHER = ORIGIN[:-1] + "f"
@@ -232,7 +279,9 @@ class TestConsistencyFiles:
                 notes = {"old": old.note, "new": new.note}
                 other = signed(6).note.rpartition(" ")[2]
                 notes[spoiled] = notes[spoiled].rpartition(" ")[0] + " " + other
-                file = parse_consistency_file(format_consistency_file(old.size, TREE.proof(old.size, new.size), notes["new"]))
+                file = parse_consistency_file(
+                    format_consistency_file(old.size, TREE.proof(old.size, new.size), notes["new"])
+                )
                 with refused("bad-signature"):
                     verify_consistency_file(parse_checkpoint(notes["old"]), file, KEYS)
 
@@ -245,4 +294,8 @@ class TestConsistencyFiles:
 
     def test_an_empty_log_is_no_beginning(self):
         with refused("inconsistent"):
-            verify_consistency_file(signed(0, root=EMPTY_ROOT), parse_consistency_file(format_consistency_file(0, [], signed(5).note)), KEYS)
+            verify_consistency_file(
+                signed(0, root=EMPTY_ROOT),
+                parse_consistency_file(format_consistency_file(0, [], signed(5).note)),
+                KEYS,
+            )

@@ -52,16 +52,55 @@ def key(text):
 def entries():
     nano = 10**9
     made = [
-        format_open(recorded_at="2026-04-01T09:00:00.000000Z", unit="credits", details=commitment(0), origin=ORIGIN),
-        format_delta(Entry(DELTA, 1, "2026-04-01T09:00:00.000001Z", "credits", 1, 500 * nano, 0, commitment(1), 500 * nano, key("req-0001"))),
+        format_open(
+            recorded_at="2026-04-01T09:00:00.000000Z", unit="credits", details=commitment(0), origin=ORIGIN
+        ),
         format_delta(
-            Entry(DELTA, 2, "2026-04-02T10:30:00.250000Z", "credits", 2, 500 * nano, 12_500_000_000, commitment(2), -12_500_000_000, key("req-0002"), "2026-04-02T10:29:59.000000Z")
+            Entry(
+                DELTA,
+                1,
+                "2026-04-01T09:00:00.000001Z",
+                "credits",
+                1,
+                500 * nano,
+                0,
+                commitment(1),
+                500 * nano,
+                key("req-0001"),
+            )
+        ),
+        format_delta(
+            Entry(
+                DELTA,
+                2,
+                "2026-04-02T10:30:00.250000Z",
+                "credits",
+                2,
+                500 * nano,
+                12_500_000_000,
+                commitment(2),
+                -12_500_000_000,
+                key("req-0002"),
+                "2026-04-02T10:29:59.000000Z",
+            )
         ),
     ]
     made.append(format_seal(parse_entry(made[2]), "2026-04-30T23:59:59.999999Z"))
     made.append(
         format_delta(
-            Entry(DELTA, 4, "2026-05-04T08:15:00.000000Z", "credits", 3, 502_500_000_000, 12_500_000_000, commitment(4), 2_500_000_000, key("req-0003"), adjusts=2)
+            Entry(
+                DELTA,
+                4,
+                "2026-05-04T08:15:00.000000Z",
+                "credits",
+                3,
+                502_500_000_000,
+                12_500_000_000,
+                commitment(4),
+                2_500_000_000,
+                key("req-0003"),
+                adjusts=2,
+            )
         )
     )
     made.append(format_seal(parse_entry(made[4]), "2026-05-31T23:59:59.999999Z"))
@@ -93,14 +132,14 @@ def item(index):
 
 def test_the_inputs_are_the_hashes_that_the_page_says():
     assert example_hash("signing key").hex() == VALUES["signing seed"]
-    assert REFERENCE_KEY.hex() == VALUES["referenceKey"]
+    assert VALUES["referenceKey"] == REFERENCE_KEY.hex()
     assert [salt(index).hex() for index in DETAILS] == [VALUES[f"salt {index}"] for index in DETAILS]
     assert SIGNER.public_key.hex() == VALUES["public key"]
 
 
 def test_the_names():
     assert "0x" + LOG.hex() == VALUES["customerReference"]
-    assert ORIGIN == VALUES["origin"]
+    assert VALUES["origin"] == ORIGIN
     assert str(verifier_key("ledger.example.com", SIGNER.public_key)) == VALUES["operator key"]
     assert str(verifier_key(ORIGIN, SIGNER.public_key)) == VALUES["key of this log"]
     assert checkpoint(4).signatures[0].key_id.hex() == VALUES["key id in the signature lines"]
@@ -147,13 +186,18 @@ def test_the_receipt_without_open():
 
 def test_the_receipt_with_open():
     opening = Opening(item(0), tuple(path(0, 6)))
-    assert format_receipt(item(4), opening, format_tlog_proof(4, path(4, 6), checkpoint(6).note)) == BLOCKS["receipt-4"]
+    assert (
+        format_receipt(item(4), opening, format_tlog_proof(4, path(4, 6), checkpoint(6).note))
+        == BLOCKS["receipt-4"]
+    )
 
 
 @pytest.mark.parametrize(("name", "customer"), [("receipt-2", None), ("receipt-4", "cust_001")])
 @pytest.mark.parametrize("key_name", ["operator key", "key of this log"])
 def test_the_receipts_verify_and_say_what_they_should(name, customer, key_name):
-    verified = verify_receipt(BLOCKS[name], KeySet.parse(VALUES[key_name]), origin=ORIGIN, customer_id=customer)
+    verified = verify_receipt(
+        BLOCKS[name], KeySet.parse(VALUES[key_name]), origin=ORIGIN, customer_id=customer
+    )
     index = int(name[-1])
     assert verified.entry == parse_entry(ENTRIES[index])
     assert verified.details == DETAILS[index] == json.loads(BLOCKS[f"details-{index}"])

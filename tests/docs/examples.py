@@ -83,7 +83,7 @@ class Session:
     """One shell in a folder of its own."""
 
     def __init__(self, folder):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERFOIL_")}
+        environment = {name: os.environ[name] for name in os.environ if not name.startswith("COUNTERFOIL_")}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         self._shell = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
@@ -106,7 +106,9 @@ class Session:
     def run(self, command):
         # In braces, so that a command reads its own input and not the rest of the session; the status is handed on
         # to a command that asks for it.
-        self._shell.stdin.write(f"{{ {command}\n}} < /dev/null; status=$?; printf '\\n\\036%s\\n' $status; (exit $status)\n")
+        self._shell.stdin.write(
+            f"{{ {command}\n}} < /dev/null; status=$?; printf '\\n\\036%s\\n' $status; (exit $status)\n"
+        )
         self._shell.stdin.flush()
         lines = []
         for line in self._shell.stdout:
@@ -137,7 +139,8 @@ class Values:
     def agree(self, shown, printed):
         """Whether a line of the page stands for a line of the run; if so, learn what its values stand for."""
         if ELISION in shown:
-            return re.fullmatch(".*".join(map(re.escape, self.of_run(shown).split(ELISION))), printed) is not None
+            pattern = ".*".join(map(re.escape, self.of_run(shown).split(ELISION)))
+            return re.fullmatch(pattern, printed) is not None
         if VALUE.sub("?", shown) != VALUE.sub("?", printed):
             return False
         learned = dict(self._known)
@@ -188,7 +191,8 @@ class Wrong(NamedTuple):
     status: int
 
     def __str__(self):
-        return "\n".join([f"line {self.step.line + 1}: $ {self.step.command}", *self.output, f"[{self.status}]"])
+        head = f"line {self.step.line + 1}: $ {self.step.command}"
+        return "\n".join([head, *self.output, f"[{self.status}]"])
 
 
 def run_page(text, folder):
@@ -223,7 +227,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             wrong = run_page(text, folder)
         for found in wrong:
-            print(f"{page.name}, {found}")
+            sys.stdout.write(f"{page.name}, {found}\n")
         page.write_text(rewrite(text, wrong), encoding="utf-8")
 
 

@@ -38,6 +38,13 @@ def test_the_guide_to_recording_does_what_stands_there(tmp_path, monkeypatch):
     run_python(RECORDING)
 
 
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=name_of)
+def test_every_link_of_a_page_at_the_top_leads_to_a_file(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    files = [link.partition("#")[0] for link in links if not link.startswith("https://")]
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
 def run_python(page):
     """Run a page's blocks of Python as one session."""
     text = page.read_text(encoding="utf-8")
@@ -67,7 +74,9 @@ class TestTheRule:
     """The examples are compared as `tests/docs/examples.py` says."""
 
     def test_a_page_is_read_as_commands_and_their_output(self):
-        text = "a\n```console\n$ one \\\n>   two\nx\n```\nb\n```text\n$ no\n```\n```console\n$ three\n\ny\n```\n"
+        text = (
+            "a\n```console\n$ one \\\n>   two\nx\n```\nb\n```text\n$ no\n```\n```console\n$ three\n\ny\n```\n"
+        )
         assert steps(text) == [Step(2, "one \\\n  two", ["x"], 4), Step(11, "three", ["", "y"], 12)]
 
     @pytest.mark.parametrize(
@@ -114,4 +123,5 @@ class TestTheRule:
         text = "```console\n$ echo a\nb\n$ false\n$ false\n$ echo $?\n1\n$ echo c\n```\n"
         wrong = run_page(text, tmp_path)
         assert [found.step.command for found in wrong] == ["echo a", "false", "echo c"]
-        assert rewrite(text, wrong) == "```console\n$ echo a\na\n$ false\n$ false\n$ echo $?\n1\n$ echo c\nc\n```\n"
+        written = "```console\n$ echo a\na\n$ false\n$ false\n$ echo $?\n1\n$ echo c\nc\n```\n"
+        assert rewrite(text, wrong) == written

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from counterfoil.core.encoding import canonical_json
-from counterfoil.engine.engine import Engine
-from counterfoil.storage.memory import MemoryStore
 from counterfoil.core.note import verifier_key
 from counterfoil.core.reference import Origin
+from counterfoil.engine.engine import Engine
+from counterfoil.storage.memory import MemoryStore
 from tests.core.common import example_blocks, example_values
 from tests.support import OPERATOR, FakeClock, delta, recorded, seeded
 
@@ -70,19 +70,19 @@ def test_it_verifies_proofs_that_the_engine_makes(tmp_path):
 SIGNATURE, INCLUSION = "log-signature", "merkle-inclusion"
 
 
-@pytest.mark.parametrize(("proof", "entry", "key", "origin", "failed"), [
-    (PROOF, ENTRY.replace(b"-12.5", b"-12.4"), KEY, ORIGIN, {INCLUSION}),
-    (PROOF, ENTRY + b"\n", KEY, ORIGIN, {INCLUSION}),
-    (PROOF, BLOCKS["entry-1"], KEY, ORIGIN, {INCLUSION}),
-    (PROOF.replace(b"index 2", b"index 1"), ENTRY, KEY, ORIGIN, {INCLUSION}),
-    (PROOF.replace(b"4HPJ", b"4HPK"), ENTRY, KEY, ORIGIN, {INCLUSION}),
-    (PROOF.replace(b"\n4\n", b"\n5\n"), ENTRY, KEY, ORIGIN, {SIGNATURE, INCLUSION}),
-    (PROOF.replace(b"GZ7G", b"GZ7H"), ENTRY, KEY, ORIGIN, {SIGNATURE, INCLUSION}),
-    (PROOF.replace(b"sZ/TIXy3", b"sZ/TIXy4"), ENTRY, KEY, ORIGIN, {SIGNATURE}),
-    (PROOF, ENTRY, VALUES["operator key"], ORIGIN, {SIGNATURE}),
-    (PROOF, ENTRY, KEY, ORIGIN[:-1] + "f", {SIGNATURE}),
+@pytest.mark.parametrize(("given", "failed"), [
+    ((PROOF, ENTRY.replace(b"-12.5", b"-12.4"), KEY, ORIGIN), {INCLUSION}),
+    ((PROOF, ENTRY + b"\n", KEY, ORIGIN), {INCLUSION}),
+    ((PROOF, BLOCKS["entry-1"], KEY, ORIGIN), {INCLUSION}),
+    ((PROOF.replace(b"index 2", b"index 1"), ENTRY, KEY, ORIGIN), {INCLUSION}),
+    ((PROOF.replace(b"4HPJ", b"4HPK"), ENTRY, KEY, ORIGIN), {INCLUSION}),
+    ((PROOF.replace(b"\n4\n", b"\n5\n"), ENTRY, KEY, ORIGIN), {SIGNATURE, INCLUSION}),
+    ((PROOF.replace(b"GZ7G", b"GZ7H"), ENTRY, KEY, ORIGIN), {SIGNATURE, INCLUSION}),
+    ((PROOF.replace(b"sZ/TIXy3", b"sZ/TIXy4"), ENTRY, KEY, ORIGIN), {SIGNATURE}),
+    ((PROOF, ENTRY, VALUES["operator key"], ORIGIN), {SIGNATURE}),
+    ((PROOF, ENTRY, KEY, ORIGIN[:-1] + "f"), {SIGNATURE}),
 ], ids=["amount", "newline", "entry", "index", "path", "size", "root", "signature", "key", "origin"])  # fmt: skip
-def test_it_refuses_what_was_altered_and_says_where(tmp_path, proof, entry, key, origin, failed):
-    status, words = judged(tmp_path, proof, entry, key, origin)
+def test_it_refuses_what_was_altered_and_says_where(tmp_path, given, failed):
+    status, words = judged(tmp_path, *given)
     assert status == 1
     assert set(re.findall(r"\[FAIL\] ([a-z-]+)", words)) == failed

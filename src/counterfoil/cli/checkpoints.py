@@ -166,13 +166,15 @@ def _consistency_file(engine: Engine, customer: str, old: str) -> str:
     if old.isascii() and old.isdigit() and len(old) <= INTEGER_DIGITS_MAX:
         return engine.consistency_file(customer, int(old))
     held = parse_checkpoint(read_input(old, NOTE_BYTES_MAX))
-    # Signature and log before its size is used; then what was made, from the side of who holds the older one.
-    engine.operator.keys.verify(held)
+    # Signature and log before its size is used.
+    keys = engine.operator.keys
+    keys.verify(held)
     origin = engine.operator.origin(engine.tenant, engine.log_of(customer))
     if held.origin != origin:
         raise EngineError(
             "wrong-origin", "the checkpoint is of another log", found=held.origin, wanted=origin
         )
-    text = engine.consistency_file(customer, held.size)
-    verify_consistency_file(held, parse_consistency_file(text), engine.operator.keys)
-    return text
+    # Ours of that size has the same root, or both together are evidence of a fork.
+    ours = engine.consistency_file(customer, held.size, size=held.size)
+    verify_consistency_file(held, parse_consistency_file(ours), keys)
+    return engine.consistency_file(customer, held.size)

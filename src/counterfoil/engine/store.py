@@ -7,7 +7,8 @@ The unit of everything is the log: every method names its logs first, and a meth
 
 Rules that every store keeps:
 
-- `write()` is one transaction, durable when the block ends without an exception, and wholly undone otherwise.
+- `write()` is one transaction, durable when the block ends without an exception, and wholly undone otherwise.  A
+  method that failed has undone it too, whether or not its exception was caught.
 - After `lock_heads` returns, no other transaction changes these logs until this one ends.
 - `read()` sees one consistent state.  Blocks are short; the engine reads long ranges in pages.
 - What goes wrong comes out as an `EngineError`: `store-unavailable` (not done, may be tried again),
@@ -167,6 +168,8 @@ class WriteTransaction(ReadTransaction, Protocol):
     def put_checkpoints(self, checkpoints: Sequence[NewCheckpoint]) -> None:
         """Publish checkpoints of locked logs and advance each log's `checkpoint_size` from `old_size` to `size`.
 
+        At most one a log, of a `size` above `old_size`.
+
         Raises:
             EngineError: `fork-refused`, where a log's newest checkpoint is not the one of `old_size`, or one of
                 `size` is there already.
@@ -176,7 +179,11 @@ class WriteTransaction(ReadTransaction, Protocol):
         """Store tiles, in place of those of the same name."""
 
     def set_identity(self, identity: Identity) -> None:
-        """Say once whom the store belongs to."""
+        """Say once whom the store belongs to; the same again is no error.
+
+        Raises:
+            EngineError: `key-mismatch`, where it belongs to somebody else.
+        """
 
     def set_tenant_unit(self, tenant: str, unit: str) -> None:
         """Set the tenant's default unit."""
