@@ -145,7 +145,9 @@ class TestErrors:
                 kind("no-such-code", "why")
 
     @pytest.mark.parametrize("error", [
-        MalformedError("why", got="1"), TooLargeError("why", bytes=7), VerificationError("fork", "why", first="a", second="b"), EngineError("invalid-field", "why", field="delta"),
+        MalformedError("why", got="1"), TooLargeError("why", bytes=7),
+        VerificationError("fork", "why", first="a", second="b"),
+        EngineError("invalid-field", "why", field="delta"),
     ], ids=lambda error: type(error).__name__)  # fmt: skip
     def test_worker_processes_can_pass_refusals_on(self, error):
         again = pickle.loads(pickle.dumps(error))  # noqa: S301  -- our own bytes
@@ -159,7 +161,8 @@ class TestErrors:
         )
 
     @pytest.mark.parametrize(("statuses", "worst"), [
-        ([], 11), ([0], 0), ([0, 0], 0), ([11, 0], 11), ([0, 11, 13], 13), ([13, 10, 0], 10), ([10, 12, 13, 11, 0], 12), ([12], 12), ([13, 11], 13),
+        ([], 11), ([0], 0), ([0, 0], 0), ([11, 0], 11), ([0, 11, 13], 13), ([13, 10, 0], 10),
+        ([10, 12, 13, 11, 0], 12), ([12], 12), ([13, 11], 13),
         # What is no verdict outranks every verdict.
         ([0, 74], 74), ([12, 74], 74), ([20, 10], 20), ([12, 2, 0], 2), ([70, 12, 0], 70),
     ])  # fmt: skip

@@ -124,6 +124,11 @@ class TestVerified:
 
 
 class TestRefused:
+    @pytest.mark.parametrize("name", ["signing-key.pem", "reference-key.txt"])
+    def test_a_private_key_is_shown_to_nobody(self, book, name):
+        outcome = book("inspect", f"counterfoil-keys/{name}")
+        assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
+
     @pytest.mark.parametrize(
         ("data", "code"),
         [

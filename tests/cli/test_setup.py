@@ -1,11 +1,13 @@
 """`init`, `key show`, `key check`."""
 
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from counterfoil.core.note import parse_verifier_key
+from tests.support import empty_store_file
 
 
 class TestInit:
@@ -149,6 +151,12 @@ class TestKey:
         assert book("init", "--keys", "others", "--store", "sqlite:///others.db").status == 0
         Path("counterfoil-keys/operator.vkey").write_bytes(Path("others/operator.vkey").read_bytes())
         assert book("key", "check").code == "key-mismatch"
+
+    def test_a_store_that_is_nobodys_is_not_the_keys_own(self, book):
+        shutil.copy(empty_store_file(), "counterfoil.db")
+        outcome = book("key", "check")
+        assert (outcome.status, outcome.code) == (20, "key-mismatch")
+        assert "belongs to nobody yet" in outcome.err
 
     @pytest.mark.parametrize(
         "line", ["key check", "customers", "record cust_001 5 --reason x", "audit --all"]

@@ -138,8 +138,10 @@ def other_types(value):
     text = value if isinstance(value, str) else written(value)
     number = float(text) if isinstance(value, str) and text.replace(".", "", 1).lstrip("-").isdigit() else 1
     candidates = [
-        text, [], [value], {}, {"value": value}, True, False, int(number) if abs(number) < 2**53 else 0, number,
-        list(value) if isinstance(value, dict) else [], dict(enumerate(value)) if isinstance(value, list) else {},
+        text, [], [value], {}, {"value": value}, True, False, int(number) if abs(number) < 2**53 else 0,
+        number,
+        list(value) if isinstance(value, dict) else [],
+        dict(enumerate(value)) if isinstance(value, list) else {},
     ]  # fmt: skip
     return [candidate for candidate in candidates if kind(candidate) != kind(value)]
 

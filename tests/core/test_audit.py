@@ -149,16 +149,29 @@ class TestEntries:
     """Steps 1 to 5."""
 
     @pytest.mark.parametrize(("entries", "code"), [
-        ([b""], "malformed"), ([OPEN + b"\n"], "malformed"), ([OPEN, b"x" * 2_049], "too-large"), ([OPEN, changed(LOG[1], amount="0")], "malformed"), ([OPEN, LOG[1].replace(b",", b", ")], "malformed"),
+        ([b""], "malformed"), ([OPEN + b"\n"], "malformed"), ([OPEN, b"x" * 2_049], "too-large"),
+        ([OPEN, changed(LOG[1], amount="0")], "malformed"),
+        ([OPEN, LOG[1].replace(b",", b", ")], "malformed"),
         # Step 3: the beginning.
-        ([LOG[1]], "index-mismatch"), ([LOG[3]], "index-mismatch"), ([changed(OPEN, origin=ORIGIN[:-1] + "f")], "wrong-origin"), ([changed(OPEN, origin=ORIGIN.replace("acme", "other"))], "wrong-origin"),
+        ([LOG[1]], "index-mismatch"), ([LOG[3]], "index-mismatch"),
+        ([changed(OPEN, origin=ORIGIN[:-1] + "f")], "wrong-origin"),
+        ([changed(OPEN, origin=ORIGIN.replace("acme", "other"))], "wrong-origin"),
         # Step 3: from one to the next.
-        ([OPEN, OPEN], "index-mismatch"), ([OPEN, LOG[2]], "index-mismatch"), ([*LOG[:2], LOG[1]], "index-mismatch"), ([*LOG[:2], LOG[3]], "index-mismatch"),
-        ([OPEN, delta(1, 1, second=0)], "time-order"), ([*LOG[:2], delta(2, 2, second=1)], "time-order"), ([*LOG[:2], delta(2, 2, second=0)], "time-order"),
-        ([OPEN, changed(LOG[1], unit="EUR")], "totals-mismatch"), ([OPEN, delta(1, 0, plus=10**9)], "totals-mismatch"), ([*LOG[:2], delta(2, 1, plus=2 * 10**9)], "totals-mismatch"), ([*LOG[:2], delta(2, 2, plus=10**9)], "totals-mismatch"),
-        ([*LOG[:2], delta(2, 2, plus=3 * 10**9)], "totals-mismatch"), ([*LOG[:2], changed(LOG[2], debits="0.000000001")], "totals-mismatch"), ([*LOG[:3], changed(LOG[3], count="1")], "totals-mismatch"), ([*LOG[:3], changed(LOG[3], credits="3")], "totals-mismatch"),
+        ([OPEN, OPEN], "index-mismatch"), ([OPEN, LOG[2]], "index-mismatch"),
+        ([*LOG[:2], LOG[1]], "index-mismatch"), ([*LOG[:2], LOG[3]], "index-mismatch"),
+        ([OPEN, delta(1, 1, second=0)], "time-order"), ([*LOG[:2], delta(2, 2, second=1)], "time-order"),
+        ([*LOG[:2], delta(2, 2, second=0)], "time-order"),
+        ([OPEN, changed(LOG[1], unit="EUR")], "totals-mismatch"),
+        ([OPEN, delta(1, 0, plus=10**9)], "totals-mismatch"),
+        ([*LOG[:2], delta(2, 1, plus=2 * 10**9)], "totals-mismatch"),
+        ([*LOG[:2], delta(2, 2, plus=10**9)], "totals-mismatch"),
+        ([*LOG[:2], delta(2, 2, plus=3 * 10**9)], "totals-mismatch"),
+        ([*LOG[:2], changed(LOG[2], debits="0.000000001")], "totals-mismatch"),
+        ([*LOG[:3], changed(LOG[3], count="1")], "totals-mismatch"),
+        ([*LOG[:3], changed(LOG[3], credits="3")], "totals-mismatch"),
         # Step 4: a key for ever, across checkpoints too.
-        ([*LOG[:2], delta(2, 2, key=json.loads(LOG[1])["key"])], "duplicate-key"), ([*LOG[:4], checkpoint(LOG[:4]), delta(4, 3, key=json.loads(LOG[1])["key"])], "duplicate-key"),
+        ([*LOG[:2], delta(2, 2, key=json.loads(LOG[1])["key"])], "duplicate-key"),
+        ([*LOG[:4], checkpoint(LOG[:4]), delta(4, 3, key=json.loads(LOG[1])["key"])], "duplicate-key"),
     ])  # fmt: skip
     def test_the_first_thing_that_does_not_hold_has_its_code(self, entries, code):
         fed(*entries[:-1])
@@ -196,8 +209,11 @@ class TestCheckpoints:
 
     @pytest.mark.parametrize(("note", "code"), [
         ("", "malformed"), ("x" * 262_145, "too-large"), (checkpoint(LOG[:4]) + "\n", "malformed"),
-        (checkpoint(LOG[:4], signer=STRANGER), "unknown-key"), (checkpoint(LOG[:4]).rpartition(" ")[0] + checkpoint(LOG)[-97:], "bad-signature"),
-        (checkpoint(LOG[:4], origin=ORIGIN[:-1] + "f"), "wrong-origin"), (checkpoint(LOG[:3]), "index-mismatch"), (checkpoint(LOG), "index-mismatch"), (checkpoint(LOG[:4], size=5), "index-mismatch"),
+        (checkpoint(LOG[:4], signer=STRANGER), "unknown-key"),
+        (checkpoint(LOG[:4]).rpartition(" ")[0] + checkpoint(LOG)[-97:], "bad-signature"),
+        (checkpoint(LOG[:4], origin=ORIGIN[:-1] + "f"), "wrong-origin"),
+        (checkpoint(LOG[:3]), "index-mismatch"), (checkpoint(LOG), "index-mismatch"),
+        (checkpoint(LOG[:4], size=5), "index-mismatch"),
     ])  # fmt: skip
     def test_what_is_no_checkpoint_of_these_entries(self, note, code):
         if code == "bad-signature":

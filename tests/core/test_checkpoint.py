@@ -61,15 +61,21 @@ class TestReading:
             )
 
     @pytest.mark.parametrize("text", [
-        "{o}\n4\n", "{o}\n4\n{r}\nextension\n", "{o}\n4\n{r}\n\n", "\n{o}\n4\n{r}\n", "{o}\n\n{r}\n", "\n4\n{r}\n", "{o}\n4\n{r}\n\nmore\n", "4\n{o}\n{r}\n", "{o}\n{r}\n4\n", "{o}\n",
-        "{o}\n04\n{r}\n", "{o}\n+4\n{r}\n", "{o}\n-4\n{r}\n", "{o}\n 4\n{r}\n", "{o}\n4 \n{r}\n", "{o}\n4.0\n{r}\n", "{o}\n4_0\n{r}\n", "{o}\n４\n{r}\n", "{o}\n0x4\n{r}\n", "{o}\n9223372036854775808\n{r}\n", "{o}\n99999999999999999999999\n{r}\n",
-        "{o}\n4\n{r}=\n", "{o}\n4\n{r} \n", "{o}\n4\n \n", "{o}\n4\n\n", "{o}\n4\nAAAA\n", "{o}\n4\n{short}\n", "{o}\n4\n{long}\n", "{o}\n4\n{loose}\n", "{o}\n4\n{hex}\n",
-        "a b\n4\n{r}\n", "a+b\n4\n{r}\n", "é\n4\n{r}\n", "a\u2028b\n4\n{r}\n", "a\x7f\n4\n{r}\n", "{longest}x\n4\n{r}\n", "{o}\n0\n{r}\n", "{o}\u0085\n4\n{r}\n",
+        "{o}\n4\n", "{o}\n4\n{r}\nextension\n", "{o}\n4\n{r}\n\n", "\n{o}\n4\n{r}\n", "{o}\n\n{r}\n",
+        "\n4\n{r}\n", "{o}\n4\n{r}\n\nmore\n", "4\n{o}\n{r}\n", "{o}\n{r}\n4\n", "{o}\n",
+        "{o}\n04\n{r}\n", "{o}\n+4\n{r}\n", "{o}\n-4\n{r}\n", "{o}\n 4\n{r}\n", "{o}\n4 \n{r}\n",
+        "{o}\n4.0\n{r}\n", "{o}\n4_0\n{r}\n", "{o}\n４\n{r}\n", "{o}\n0x4\n{r}\n",
+        "{o}\n9223372036854775808\n{r}\n", "{o}\n99999999999999999999999\n{r}\n",
+        "{o}\n4\n{r}=\n", "{o}\n4\n{r} \n", "{o}\n4\n \n", "{o}\n4\n\n", "{o}\n4\nAAAA\n",
+        "{o}\n4\n{short}\n", "{o}\n4\n{long}\n", "{o}\n4\n{loose}\n", "{o}\n4\n{hex}\n",
+        "a b\n4\n{r}\n", "a+b\n4\n{r}\n", "é\n4\n{r}\n", "a\u2028b\n4\n{r}\n", "a\x7f\n4\n{r}\n",
+        "{longest}x\n4\n{r}\n", "{o}\n0\n{r}\n", "{o}\u0085\n4\n{r}\n",
     ])  # fmt: skip
     def test_a_text_of_another_form_is_malformed_though_signed(self, text):
         canonical = encode_base64(ROOT)
         body = text.format(
-            o=ORIGIN, r=canonical, short=encode_base64(ROOT[:31]), long=encode_base64(ROOT + b"\x00"), hex=ROOT.hex(), longest="a" * 255,
+            o=ORIGIN, r=canonical, short=encode_base64(ROOT[:31]), long=encode_base64(ROOT + b"\x00"),
+            hex=ROOT.hex(), longest="a" * 255,
             loose=canonical[:-2] + chr(ord(canonical[-2]) + 1) + "=",
         )  # fmt: skip
         with refused("malformed"):
@@ -98,7 +104,9 @@ class TestKeys:
         verified(CHECKPOINT.note, KeySet.parse(str(key)))
 
     @pytest.mark.parametrize("name", [
-        "ledger.example.co", "ledger.example.com.", "example.com", "ledger.example.com/", "ledger.example.com/acme", "ledger.example.com/acme/", ORIGIN + "/", ORIGIN[:-1] + "f", "Ledger.example.com", "acme", "other.example",
+        "ledger.example.co", "ledger.example.com.", "example.com", "ledger.example.com/",
+        "ledger.example.com/acme", "ledger.example.com/acme/", ORIGIN + "/", ORIGIN[:-1] + "f",
+        "Ledger.example.com", "acme", "other.example",
     ])  # fmt: skip
     def test_the_same_key_under_any_other_name_is_unknown(self, name):
         with refused("unknown-key"):

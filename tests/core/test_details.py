@@ -194,7 +194,9 @@ class TestMembers:
         assert read_details(GOOD, what="details") == Details(SALT, {"reason": "a"}, b'{"reason":"a"}')
 
     @pytest.mark.parametrize("changes", [
-        {"salt": None}, {"salt": 1}, {"salt": ""}, {"salt": SALT.hex()[:-2]}, {"salt": SALT.hex() + "00"}, {"salt": SALT.hex().upper()}, {"salt": " " + SALT.hex()[1:]}, {"salt": [SALT.hex()]}, {"salt": "é" * 64}, {"salt": "٠" * 64},
+        {"salt": None}, {"salt": 1}, {"salt": ""}, {"salt": SALT.hex()[:-2]}, {"salt": SALT.hex() + "00"},
+        {"salt": SALT.hex().upper()}, {"salt": " " + SALT.hex()[1:]}, {"salt": [SALT.hex()]},
+        {"salt": "é" * 64}, {"salt": "٠" * 64},
         {"value": None}, {"value": []}, {"value": "a"}, {"value": 1}, {"value": True}, {"extra": 1},
     ], ids=lambda changes: ascii(changes)[:30])  # fmt: skip
     def test_another_object_is_malformed(self, changes):
@@ -207,9 +209,14 @@ class TestMembers:
             read_details(value, what="details")
 
     @pytest.mark.parametrize(("value", "code"), [
-        ({"reason": ""}, "ok"), ({"reason": "a", "referenceId": "b", "metadata": {"c": [1, None]}}, "ok"), ({"reason": "a", "metadata": {}}, "ok"),
-        ({}, "malformed"), ({"referenceId": "b"}, "malformed"), ({"reason": None}, "malformed"), ({"reason": 1}, "malformed"), ({"reason": ["a"]}, "malformed"), ({"reason": "a", "referenceId": None}, "malformed"), ({"reason": "a", "referenceId": 7}, "malformed"),
-        ({"reason": "a", "metadata": None}, "malformed"), ({"reason": "a", "metadata": []}, "malformed"), ({"reason": "a", "metadata": "b"}, "malformed"), ({"reason": "a", "note": "b"}, "malformed"), ({"reason": "a", "customerId": "b"}, "malformed"), ({"Reason": "a"}, "malformed"),
+        ({"reason": ""}, "ok"), ({"reason": "a", "referenceId": "b", "metadata": {"c": [1, None]}}, "ok"),
+        ({"reason": "a", "metadata": {}}, "ok"),
+        ({}, "malformed"), ({"referenceId": "b"}, "malformed"), ({"reason": None}, "malformed"),
+        ({"reason": 1}, "malformed"), ({"reason": ["a"]}, "malformed"),
+        ({"reason": "a", "referenceId": None}, "malformed"), ({"reason": "a", "referenceId": 7}, "malformed"),
+        ({"reason": "a", "metadata": None}, "malformed"), ({"reason": "a", "metadata": []}, "malformed"),
+        ({"reason": "a", "metadata": "b"}, "malformed"), ({"reason": "a", "note": "b"}, "malformed"),
+        ({"reason": "a", "customerId": "b"}, "malformed"), ({"Reason": "a"}, "malformed"),
     ])  # fmt: skip
     def test_a_deltas_value_has_a_reason_and_no_unknown_member(self, value, code):
         assert code_of(check_delta_value, value) == code

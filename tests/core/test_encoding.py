@@ -13,11 +13,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from counterfoil.core.encoding import (
+    NumberToken,
     canonical_json,
     decode_base64,
     decode_hex,
     decode_integer,
     encode_base64,
+    exact_numbers,
     excerpt,
     json_string,
     members,
@@ -67,9 +69,12 @@ class TestCanonicalJson:
         # RFC 8785, appendix B.
         (0.0, "0"), (-0.0, "0"), (5e-324, "5e-324"), (1.7976931348623157e308, "1.7976931348623157e+308"),
         (9007199254740992.0, "9007199254740992"), (295147905179352830000.0, "295147905179352830000"),
-        (9.999999999999997e22, "9.999999999999997e+22"), (1e23, "1e+23"), (1.0000000000000001e23, "1.0000000000000001e+23"),
-        (999999999999999700000.0, "999999999999999700000"), (1e21, "1e+21"), (9.999999999999997e-7, "9.999999999999997e-7"),
-        (0.000001, "0.000001"), (333333333.3333332, "333333333.3333332"), (-0.0000033333333333333333, "-0.0000033333333333333333"),
+        (9.999999999999997e22, "9.999999999999997e+22"), (1e23, "1e+23"),
+        (1.0000000000000001e23, "1.0000000000000001e+23"),
+        (999999999999999700000.0, "999999999999999700000"), (1e21, "1e+21"),
+        (9.999999999999997e-7, "9.999999999999997e-7"),
+        (0.000001, "0.000001"), (333333333.3333332, "333333333.3333332"),
+        (-0.0000033333333333333333, "-0.0000033333333333333333"),
         (1424953923781206.2, "1424953923781206.2"),
     ])  # fmt: skip
     def test_numbers_are_written_as_ecmascript_does(self, value, text):
@@ -87,8 +92,10 @@ class TestCanonicalJson:
             assert canonical_json(chr(code)).decode() == json_string(chr(code)) == f'"{wanted}"'
 
     @pytest.mark.parametrize("value", [
-        math.nan, math.inf, -math.inf, SAFE + 1, -SAFE - 1, 10**5000, "\ud800", {"\udfff": 1}, ["a", {"b": "\ud83d"}],
-        {1: 2}, {None: 2}, {"a": {True: 1}}, b"a", {1, 2}, object(), 1j, {"a": 1.5, "b": "\ud800"}, {"\U0001f600": 10**5000},
+        math.nan, math.inf, -math.inf, SAFE + 1, -SAFE - 1, 10**5000, "\ud800", {"\udfff": 1},
+        ["a", {"b": "\ud83d"}],
+        {1: 2}, {None: 2}, {"a": {True: 1}}, b"a", {1, 2}, object(), 1j, {"a": 1.5, "b": "\ud800"},
+        {"\U0001f600": 10**5000},
     ], ids=lambda value: type(value).__name__)  # fmt: skip
     def test_what_is_no_i_json_is_malformed(self, value):
         with refused("malformed"):
@@ -162,10 +169,14 @@ class TestReadJson:
             read("{" + text + "}")
 
     @pytest.mark.parametrize("text", [
-        "", " ", "nul", "NaN", "[NaN]", "Infinity", "-Infinity", '{"a":-Infinity}', "nan", "'a'", '{"a":1,}', "[1,]", "[,1]", "{,}",
-        '{"a" 1}', "{a:1}", "[1 2]", "01", "-01", "+1", "1.", ".5", "1e", "1e+", "0x10", "1_0", "--1", "- 1", "٣", "１", "True", "None",
-        '"\t"', '"\n"', '"\x00"', '"\x1f"', '"\\x41"', '"\\u12"', '"\\u00g0"', '"\\u 041"', '"\\u+041"', '"\\U00000041"', '"a', "/* */1", "1//", "[1]]", "{}{}",
-        '"\\ud800"', '"\\udfff"', '"\\ude00\\ud83d"', '"\\ud83d\\ud83d\\ude00"', '"\\uD83D"', '{"\\ud800":1}', '[[["\\udc00"]]]', '{"a":["b",{"c":"x\\ud801y"}]}',
+        "", " ", "nul", "NaN", "[NaN]", "Infinity", "-Infinity", '{"a":-Infinity}', "nan", "'a'", '{"a":1,}',
+        "[1,]", "[,1]", "{,}",
+        '{"a" 1}', "{a:1}", "[1 2]", "01", "-01", "+1", "1.", ".5", "1e", "1e+", "0x10", "1_0", "--1", "- 1",
+        "٣", "１", "True", "None",
+        '"\t"', '"\n"', '"\x00"', '"\x1f"', '"\\x41"', '"\\u12"', '"\\u00g0"', '"\\u 041"', '"\\u+041"',
+        '"\\U00000041"', '"a', "/* */1", "1//", "[1]]", "{}{}",
+        '"\\ud800"', '"\\udfff"', '"\\ude00\\ud83d"', '"\\ud83d\\ud83d\\ude00"', '"\\uD83D"', '{"\\ud800":1}',
+        '[[["\\udc00"]]]', '{"a":["b",{"c":"x\\ud801y"}]}',
         "\ufeff1", "\ufeff{}", "\ud800", '"\ud800"', '{"a":"\udc80"}',
     ], ids=ascii)  # fmt: skip
     def test_what_is_no_i_json_text_is_malformed(self, text):
@@ -173,7 +184,8 @@ class TestReadJson:
             read(text)
 
     @pytest.mark.parametrize("data", [
-        b"\xef\xbb\xbf{}", b"\xff\xfe{\x00}\x00", b"{\x00}\x00", b"\x00\x00\x00{", b'"\xff"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xe2\x82"', b'"\x80"',
+        b"\xef\xbb\xbf{}", b"\xff\xfe{\x00}\x00", b"{\x00}\x00", b"\x00\x00\x00{", b'"\xff"', b'"\xc0\xaf"',
+        b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xe2\x82"', b'"\x80"',
     ])  # fmt: skip
     def test_other_encodings_than_utf_8_are_malformed(self, data):
         with refused("malformed"):
@@ -192,9 +204,12 @@ class TestReadJson:
             read(opening * 100_000 + ("1" + ends * 100_000 if closed else ""))
 
     @pytest.mark.parametrize("token", [
-        "9007199254740992", "-9007199254740992", "1" * 41, "9" * 5_000, "-" + "9" * 5_000, "0." + "0" * 5_000 + "1", "1" * 100_000, "1e400", "-1e400", "1E+400", "1e309",
-        "1e99999999999999999999", "1e-99999999999999999999", "-1e-400", "1e-324", "9007199254740992.0", "9007199254740993.0", "1e16", "9007199254740991.5",
-        "0.1000000000000000055", "0.10000000000000000001", "0.3000000000000000444", "4.35000000000000000001", "123456789012.1234567", "1e-400", "0." + "1" * 39,
+        "9007199254740992", "-9007199254740992", "1" * 41, "9" * 5_000, "-" + "9" * 5_000,
+        "0." + "0" * 5_000 + "1", "1" * 100_000, "1e400", "-1e400", "1E+400", "1e309",
+        "1e99999999999999999999", "1e-99999999999999999999", "-1e-400", "1e-324", "9007199254740992.0",
+        "9007199254740993.0", "1e16", "9007199254740991.5",
+        "0.1000000000000000055", "0.10000000000000000001", "0.3000000000000000444", "4.35000000000000000001",
+        "123456789012.1234567", "1e-400", "0." + "1" * 39,
     ], ids=lambda token: token[:24])  # fmt: skip
     @pytest.mark.parametrize("around", ["{}", "[{}]", '{{"a":{}}}', ' {{"a":[1,{{"b":{}}}]}}'])
     def test_a_number_that_two_readers_could_read_differently_is_malformed(self, token, around):
@@ -202,10 +217,14 @@ class TestReadJson:
             read(around.format(token))
 
     @pytest.mark.parametrize(("token", "canonical"), [
-        ("0", "0"), ("-0", "0"), ("-0.0", "0"), ("0e0", "0"), ("0.0e-0", "0"), ("9007199254740991", "9007199254740991"), ("-9007199254740991", "-9007199254740991"),
-        ("1.50", "1.5"), ("1e3", "1000"), ("1E+03", "1000"), ("0.1", "0.1"), ("0.1000000000000000000000000000000000", "0.1"), ("1e-7", "1e-7"), ("0.0000001", "1e-7"), ("5e-324", "5e-324"),
+        ("0", "0"), ("-0", "0"), ("-0.0", "0"), ("0e0", "0"), ("0.0e-0", "0"),
+        ("9007199254740991", "9007199254740991"), ("-9007199254740991", "-9007199254740991"),
+        ("1.50", "1.5"), ("1e3", "1000"), ("1E+03", "1000"), ("0.1", "0.1"),
+        ("0.1000000000000000000000000000000000", "0.1"), ("1e-7", "1e-7"), ("0.0000001", "1e-7"),
+        ("5e-324", "5e-324"),
         # A zero is a zero, whatever its exponent, which a Decimal could not hold.
-        ("0e99999999999999999999", "0"), ("0e-99999999999999999999", "0"), ("-0.00e+999999999999999999999", "0"),
+        ("0e99999999999999999999", "0"), ("0e-99999999999999999999", "0"),
+        ("-0.00e+999999999999999999999", "0"),
     ])  # fmt: skip
     def test_another_spelling_of_a_number_is_the_same_number(self, token, canonical):
         assert canonical_json(read(token)) == canonical.encode()
@@ -245,6 +264,38 @@ class TestReadJson:
             assert canonical_json(read(canonical)) == canonical
 
 
+class TestNumberTokens:
+    """Numbers as they were written, for who reads some of them as decimals."""
+
+    @given(I_JSON, st.sampled_from([None, 2]))
+    def test_made_exact_they_are_what_is_read_without(self, value, indent):
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
+        tokens = read_json(text, bytes_max=10**6, what="text", number_tokens=True)
+        assert canonical_json(exact_numbers(tokens)) == canonical_json(value)
+
+    @pytest.mark.parametrize("token", [
+        "9007199254740992", "-9007199254740992", "9" * 5_000, "1e400", "0.1000000000000000055", "1e-99999999999999999999",
+        "0." + "0" * 5_000 + "1",
+    ], ids=lambda token: token[:24])  # fmt: skip
+    def test_they_are_read_as_text_and_refused_when_made_exact(self, token):
+        tokens = read_json(f'{{"a":[{token}]}}', bytes_max=10**6, what="text", number_tokens=True)
+        assert tokens == {"a": [token]}
+        with refused("malformed"):
+            exact_numbers(tokens)
+
+    def test_text_that_looks_like_a_number_stays_text(self):
+        tokens = read_json('["1", 1]', bytes_max=10**6, what="text", number_tokens=True)
+        assert [type(token) is NumberToken for token in tokens] == [False, True]
+        assert exact_numbers(tokens) == ["1", 1]
+
+    def test_nesting_without_end_is_malformed(self):
+        value = []
+        for _ in range(100_000):
+            value = [value]
+        with refused("malformed"):
+            exact_numbers(value)
+
+
 def _same(one, other):
     """Whether two number texts have one decimal value, by digits and exponent alone."""
 
@@ -271,8 +322,10 @@ class TestIntegers:
         assert str(decode_integer(text)) == text
 
     @pytest.mark.parametrize("text", [
-        "", " ", "00", "01", "-0", "-1", "+1", " 1", "1 ", "1\n", "\n1", "1\x00", "1_0", "1,0", "1.0", "1e3", "0x1", "１", "٣", "१", "²", "Ⅷ", "True", "a",
-        "9223372036854775808", "18446744073709551616", "99999999999999999999", "1" * 5_000, "0" * 5_000, "9" * 1_000_000, "\ud800", "1\u2028", "\ufeff1",
+        "", " ", "00", "01", "-0", "-1", "+1", " 1", "1 ", "1\n", "\n1", "1\x00", "1_0", "1,0", "1.0", "1e3",
+        "0x1", "１", "٣", "१", "²", "Ⅷ", "True", "a",
+        "9223372036854775808", "18446744073709551616", "99999999999999999999", "1" * 5_000, "0" * 5_000,
+        "9" * 1_000_000, "\ud800", "1\u2028", "\ufeff1",
     ], ids=lambda text: ascii(text)[:16])  # fmt: skip
     def test_every_other_spelling_is_malformed(self, text):
         with refused("malformed"):
@@ -345,7 +398,8 @@ class TestBase64:
         assert taken == 5 * 4 + 5 * 16
 
     @pytest.mark.parametrize("text", [
-        "AA", "AAA", "A", "AA=", "AAAA=", "AAAA====", "=", "====", "A===", "AAB=", "AB==", "AA==AA==", "AA=A", "AA==\n", "\nAA==", "AA\n==", "AA ==", " AAAA", "AAAA ", "AA\r\nAA",
+        "AA", "AAA", "A", "AA=", "AAAA=", "AAAA====", "=", "====", "A===", "AAB=", "AB==", "AA==AA==", "AA=A",
+        "AA==\n", "\nAA==", "AA\n==", "AA ==", " AAAA", "AAAA ", "AA\r\nAA",
         "-_-_", "A-AA", "A_AA", "AA.A", "AA\x00A", "ＡＡＡＡ", "AAAé", "\ud800AAA", "AA==\x00", "AAAA\n",
     ], ids=ascii)  # fmt: skip
     def test_every_other_spelling_is_malformed(self, text):

@@ -5,8 +5,6 @@
 import json
 import random
 import re
-from datetime import datetime
-from decimal import Decimal
 
 import pytest
 import rfc8785
@@ -29,6 +27,7 @@ from counterfoil.core.entry import (
     require_known_type,
 )
 from tests.core.common import SPEC, code_of
+from tests.core.entry_oracle import RULES, judge
 from tests.support import refused
 
 ORIGIN = "ledger.example.com/acme/0xdc4dfc3208759067a112d73bb53467d9375dc42e"
@@ -57,145 +56,10 @@ def deltas(draw):
     else:
         minus = min(minus - amount, TOTAL_NANO_END - 1)
     return Entry(
-        DELTA, index, draw(TIMES), draw(UNITS), draw(st.integers(0, index)), plus, minus, draw(HASHES), amount, draw(HASHES),
+        DELTA, index, draw(TIMES), draw(UNITS), draw(st.integers(0, index)), plus, minus, draw(HASHES),
+        amount, draw(HASHES),
         draw(st.none() | TIMES), draw(st.none() | st.integers(1, index - 1)) if index > 1 else None,
     )  # fmt: skip
-
-
-def judge(data):
-    """docs/spec/entry.md, steps 1 to 9, with the standard library's JSON and the decimals of `decimal`."""
-    if len(data) > 2_048:
-        return "too-large"
-    members = canonical_texts(data)
-    if members is None or not common_members_hold(members):
-        return "malformed"
-    if members["type"] not in KINDS:
-        return "unknown-type"
-    return "ok" if members_of_the_type_hold(members) and amounts_and_places_hold(members) else "malformed"
-
-
-def canonical_texts(data):
-    """Steps 2 to 4: the members of a canonical object of texts, or None."""
-    try:
-        pairs = json.loads(data.decode("utf-8"), object_pairs_hook=lambda found: ("object", found))
-        if pairs[0] != "object":
-            return None
-        members = dict(pairs[1])
-        canonical = len(members) == len(pairs[1]) and rfc8785.dumps(members) == data
-    except (
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-        rfc8785.CanonicalizationError,
-    ):
-        return None
-    return members if canonical and all(type(value) is str for value in members.values()) else None
-
-
-def common_members_hold(members):
-    """Step 5."""
-    return (
-        members.keys() >= COMMON
-        and all(RULES[name](members[name]) for name in COMMON)
-        and int(members["count"]) <= int(members["index"])
-    )
-
-
-def members_of_the_type_hold(members):
-    """Steps 7 and 8."""
-    required, optional = KINDS[members["type"]]
-    return COMMON | required <= members.keys() <= COMMON | required | optional and all(
-        RULES[name](value) for name, value in members.items()
-    )
-
-
-def amounts_and_places_hold(members):
-    """Step 9."""
-    index = int(members["index"])
-    if members["type"] == OPEN:
-        return [members[name] for name in ("index", "count", "credits", "debits")] == ["0"] * 4
-    if members["type"] == DELTA:
-        amount = Decimal(members["amount"])
-        if amount > Decimal(members["credits"]) or -amount > Decimal(members["debits"]):
-            return False
-        if "adjusts" in members and not 1 <= int(members["adjusts"]) < index:
-            return False
-    return index >= 1
-
-
-def is_integer(text):
-    return text.isascii() and text.isdigit() and str(int(text)) == text and int(text) <= 2**63 - 1
-
-
-def is_decimal(text, digits):
-    whole, point, fraction = text.partition(".")
-    return (
-        text.isascii()
-        and whole.isdigit()
-        and len(whole) <= digits
-        and (whole == "0" or whole[0] != "0")
-        and (not point or (fraction.isdigit() and len(fraction) <= 9 and fraction[-1] != "0"))
-    )
-
-
-def is_time(text):
-    try:
-        read = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007  -- the Z is a letter of the pattern
-    except ValueError:
-        return False
-    # It also takes fewer digits and those of other scripts: write it again.
-    return (
-        text
-        == f"{read.year:04}-{read.month:02}-{read.day:02}T{read.hour:02}:{read.minute:02}:{read.second:02}.{read.microsecond:06}Z"
-    )
-
-
-def is_label(text, more):
-    inner = set("abcdefghijklmnopqrstuvwxyz0123456789")
-    return bool(text) and set(text) <= inner | set(more) and text[0] in inner and text[-1] in inner
-
-
-def is_origin(text):
-    parts = text.split("/")
-    return (
-        len(parts) == 3
-        and is_label(parts[0], ".-")
-        and len(parts[0]) <= 100
-        and is_label(parts[1], "-")
-        and len(parts[1]) <= 63
-        and len(parts[2]) == 42
-        and parts[2].startswith("0x")
-        and set(parts[2][2:]) <= set("0123456789abcdef")
-    )
-
-
-def is_hash(text):
-    return len(text) == 64 and set(text) <= set("0123456789abcdef")
-
-
-RULES = {
-    "type": lambda _: True,
-    "index": is_integer,
-    "count": is_integer,
-    "adjusts": is_integer,
-    "recordedAt": is_time,
-    "effectiveAt": is_time,
-    "unit": lambda text: 1 <= len(text) <= 32 and all("!" <= character <= "~" for character in text),
-    "credits": lambda text: is_decimal(text, 29),
-    "debits": lambda text: is_decimal(text, 29),
-    "amount": lambda text: is_decimal(text.removeprefix("-"), 18) and text.strip("-") != "0",
-    "origin": is_origin,
-    "details": is_hash,
-    "key": is_hash,
-}
-COMMON = {"type", "index", "recordedAt", "unit", "count", "credits", "debits"}
-KINDS = {
-    OPEN: ({"origin", "details"}, set()),
-    DELTA: ({"details", "amount", "key"}, {"effectiveAt", "adjusts"}),
-    SEAL: (set(), set()),
-}
 
 
 def ours(data):
@@ -228,11 +92,21 @@ SEALED = format_seal(DELTA_ENTRY, "2026-04-30T23:59:59.999999Z")
 LATER = rfc8785.dumps({**json.loads(SEALED), "type": "counterfoil/redaction@v1", "redacts": "résumé"})
 SAMPLES = {"open": OPENED, "delta": DELTA_BYTES, "plain": PLAIN_BYTES, "seal": SEALED, "later": LATER}
 VALUES = [
-    "", "0", "-0", "00", "01", "1", "2", "6", "7", "9", "10", "11", "12", "13", "-1", "+1", "1.0", "1.5", "-12.5", "12.5", "-12.500000001", "500", "500.000000001", "0.000000001", "0.0000000001", "1e3", " 1", "1 ", "1\n",
-    "9223372036854775807", "9223372036854775808", "9" * 18, "9" * 19, "9" * 29, "9" * 30, "9" * 18 + ".999999999", "1" * 200, "１", "٣", "NaN", "a", "A", "é", "\U0001f600", "\x00", "\x7f", '"', "\\", '\\"', "~" * 32, "~" * 33, '"' * 32, '"' * 33, "a b",
-    TIME, TIME.lower(), TIME[:-1], "2026-02-29T00:00:00.000000Z", "2026-04-31T00:00:00.000000Z", "0000-01-01T00:00:00.000000Z", "2026-04-02T24:00:00.000000Z", "2026-04-02T23:59:60.000000Z", "9999-12-31T23:59:59.999999Z", "2026-04-02",
-    "0d" * 32, "0D" * 32, "0d" * 31, "0d" * 33, "0" * 63, ORIGIN, ORIGIN.upper(), ORIGIN + "0", ORIGIN[:-1], ORIGIN.replace("acme", ""), ORIGIN.replace("acme", "-a"), ORIGIN.replace("acme", "a-"), ORIGIN.replace("acme", "a.b"), ORIGIN.replace("acme", "a" * 63),
-    ORIGIN.replace("acme", "a" * 64), ORIGIN.replace("ledger.example.com", "a" * 100), ORIGIN.replace("ledger.example.com", "a" * 101), ORIGIN.replace("ledger.example.com", "A"), ORIGIN.replace("ledger.example.com", ".a"), ORIGIN + "\n", "/" + ORIGIN,
+    "", "0", "-0", "00", "01", "1", "2", "6", "7", "9", "10", "11", "12", "13", "-1", "+1", "1.0", "1.5",
+    "-12.5", "12.5", "-12.500000001", "500", "500.000000001", "0.000000001", "0.0000000001", "1e3", " 1",
+    "1 ", "1\n",
+    "9223372036854775807", "9223372036854775808", "9" * 18, "9" * 19, "9" * 29, "9" * 30,
+    "9" * 18 + ".999999999", "1" * 200, "１", "٣", "NaN", "a", "A", "é", "\U0001f600", "\x00", "\x7f", '"',
+    "\\", '\\"', "~" * 32, "~" * 33, '"' * 32, '"' * 33, "a b",
+    TIME, TIME.lower(), TIME[:-1], "2026-02-29T00:00:00.000000Z", "2026-04-31T00:00:00.000000Z",
+    "0000-01-01T00:00:00.000000Z", "2026-04-02T24:00:00.000000Z", "2026-04-02T23:59:60.000000Z",
+    "9999-12-31T23:59:59.999999Z", "2026-04-02",
+    "0d" * 32, "0D" * 32, "0d" * 31, "0d" * 33, "0" * 63, ORIGIN, ORIGIN.upper(), ORIGIN + "0", ORIGIN[:-1],
+    ORIGIN.replace("acme", ""), ORIGIN.replace("acme", "-a"), ORIGIN.replace("acme", "a-"),
+    ORIGIN.replace("acme", "a.b"), ORIGIN.replace("acme", "a" * 63),
+    ORIGIN.replace("acme", "a" * 64), ORIGIN.replace("ledger.example.com", "a" * 100),
+    ORIGIN.replace("ledger.example.com", "a" * 101), ORIGIN.replace("ledger.example.com", "A"),
+    ORIGIN.replace("ledger.example.com", ".a"), ORIGIN + "\n", "/" + ORIGIN,
     OPEN, DELTA, SEAL, "counterfoil/delta@v2", "x" * 2_100,
 ]  # fmt: skip
 NO_TEXTS = [None, True, False, 0, 1, 12, -1, 1.5, [], ["1"], {}, {"a": "1"}]
@@ -329,8 +203,10 @@ class TestReading:
     def test_on_the_edge_of_a_rule_it_is_what_the_page_says(self, entry, member, step, data):
         members = json.loads(format_delta(entry))
         edges = {
-            "index": [entry.index, entry.count, entry.adjusts or 1], "count": [entry.index], "adjusts": [1, entry.index],
-            "amount": [entry.credits, -entry.debits, AMOUNT_NANO_END], "credits": [entry.amount, TOTAL_NANO_END], "debits": [-entry.amount, TOTAL_NANO_END],
+            "index": [entry.index, entry.count, entry.adjusts or 1], "count": [entry.index],
+            "adjusts": [1, entry.index],
+            "amount": [entry.credits, -entry.debits, AMOUNT_NANO_END],
+            "credits": [entry.amount, TOTAL_NANO_END], "debits": [-entry.amount, TOTAL_NANO_END],
         }  # fmt: skip
         edge = data.draw(st.sampled_from(edges[member])) + step
         members[member] = str(edge) if member in ("index", "count", "adjusts") else format_nano(edge)
@@ -338,9 +214,15 @@ class TestReading:
         assert ours(mutant) == judge(mutant)
 
     @pytest.mark.parametrize("data", [
-        b"", b"{}", b"[]", b"null", b'""', b"1", b"{", SEALED + b"\n", b" " + SEALED, b"\xef\xbb\xbf" + SEALED, SEALED.replace(b",", b", "), SEALED.replace(b'"unit"', b'"uni\\u0074"'), SEALED.replace(b"seal@", b"seal\\u0040"),
-        SEALED[:-1] + b',"unit":"credits"}', SEALED.replace(b'"unit":"credits"', b'"unit":"cr\\u0065dits"'), b"[" * 2_000, b'{"a":' * 400, SEALED.replace(b"{", b'{"type":"counterfoil/seal@v1",'),
-        LATER.replace(b"r\xc3\xa9sum\xc3\xa9", b"\\ud83d"), LATER.replace(b"r\xc3\xa9sum\xc3\xa9", b"\xed\xa0\xbd"), LATER.replace(b'"r\xc3\xa9sum\xc3\xa9"', b"1"), LATER.replace(b'"r\xc3\xa9sum\xc3\xa9"', b'{"a":"b"}'),
+        b"", b"{}", b"[]", b"null", b'""', b"1", b"{", SEALED + b"\n", b" " + SEALED,
+        b"\xef\xbb\xbf" + SEALED, SEALED.replace(b",", b", "), SEALED.replace(b'"unit"', b'"uni\\u0074"'),
+        SEALED.replace(b"seal@", b"seal\\u0040"),
+        SEALED[:-1] + b',"unit":"credits"}', SEALED.replace(b'"unit":"credits"', b'"unit":"cr\\u0065dits"'),
+        b"[" * 2_000, b'{"a":' * 400, SEALED.replace(b"{", b'{"type":"counterfoil/seal@v1",'),
+        LATER.replace(b"r\xc3\xa9sum\xc3\xa9", b"\\ud83d"),
+        LATER.replace(b"r\xc3\xa9sum\xc3\xa9", b"\xed\xa0\xbd"),
+        LATER.replace(b'"r\xc3\xa9sum\xc3\xa9"', b"1"),
+        LATER.replace(b'"r\xc3\xa9sum\xc3\xa9"', b'{"a":"b"}'),
         # A JSON slash may be escaped, a canonical one is not.
         SEALED.replace(b"counterfoil/seal", b"counterfoil\\/seal"), OPENED.replace(b'\\"', b"\\u0022"),
     ])  # fmt: skip
@@ -441,18 +323,32 @@ class TestFollowing:
     @pytest.mark.parametrize(("changes", "code"), [
         # A seal and a type of a later version change nothing.
         ({}, "ok"), ({"type": "counterfoil/redaction@v1"}, "ok"),
-        ({"index": 12}, "index-mismatch"), ({"index": 14}, "index-mismatch"), ({"index": 0}, "index-mismatch"), ({"index": 2**63 - 1}, "index-mismatch"),
-        ({"recorded_at": TIME}, "time-order"), ({"recorded_at": "2026-04-02T10:30:00.249999Z"}, "time-order"), ({"recorded_at": "0001-01-01T00:00:00.000000Z"}, "time-order"), ({"recorded_at": "2026-04-02T10:30:00.250001Z"}, "ok"),
-        ({"unit": "EUR"}, "totals-mismatch"), ({"unit": "Credits"}, "totals-mismatch"), ({"count": 10}, "totals-mismatch"), ({"count": 8}, "totals-mismatch"),
-        ({"credits": 500 * ONE + 1}, "totals-mismatch"), ({"debits": 12_500_000_001}, "totals-mismatch"), ({"debits": 0}, "totals-mismatch"), ({"type": "counterfoil/redaction@v1", "count": 10}, "totals-mismatch"),
+        ({"index": 12}, "index-mismatch"), ({"index": 14}, "index-mismatch"),
+        ({"index": 0}, "index-mismatch"), ({"index": 2**63 - 1}, "index-mismatch"),
+        ({"recorded_at": TIME}, "time-order"), ({"recorded_at": "2026-04-02T10:30:00.249999Z"}, "time-order"),
+        ({"recorded_at": "0001-01-01T00:00:00.000000Z"}, "time-order"),
+        ({"recorded_at": "2026-04-02T10:30:00.250001Z"}, "ok"),
+        ({"unit": "EUR"}, "totals-mismatch"), ({"unit": "Credits"}, "totals-mismatch"),
+        ({"count": 10}, "totals-mismatch"), ({"count": 8}, "totals-mismatch"),
+        ({"credits": 500 * ONE + 1}, "totals-mismatch"), ({"debits": 12_500_000_001}, "totals-mismatch"),
+        ({"debits": 0}, "totals-mismatch"),
+        ({"type": "counterfoil/redaction@v1", "count": 10}, "totals-mismatch"),
         # A positive delta.
-        ({"type": DELTA, "amount": 1, "count": 10, "credits": 500 * ONE + 1}, "ok"), ({"type": DELTA, "amount": 1, "count": 10}, "totals-mismatch"), ({"type": DELTA, "amount": 1, "count": 9, "credits": 500 * ONE + 1}, "totals-mismatch"),
-        ({"type": DELTA, "amount": 1, "count": 11, "credits": 500 * ONE + 1}, "totals-mismatch"), ({"type": DELTA, "amount": 1, "count": 10, "credits": 500 * ONE + 2}, "totals-mismatch"),
-        ({"type": DELTA, "amount": 1, "count": 10, "debits": 12_500_000_001}, "totals-mismatch"), ({"type": DELTA, "amount": 1, "count": 10, "credits": 500 * ONE + 1, "debits": 12_500_000_001}, "totals-mismatch"),
+        ({"type": DELTA, "amount": 1, "count": 10, "credits": 500 * ONE + 1}, "ok"),
+        ({"type": DELTA, "amount": 1, "count": 10}, "totals-mismatch"),
+        ({"type": DELTA, "amount": 1, "count": 9, "credits": 500 * ONE + 1}, "totals-mismatch"),
+        ({"type": DELTA, "amount": 1, "count": 11, "credits": 500 * ONE + 1}, "totals-mismatch"),
+        ({"type": DELTA, "amount": 1, "count": 10, "credits": 500 * ONE + 2}, "totals-mismatch"),
+        ({"type": DELTA, "amount": 1, "count": 10, "debits": 12_500_000_001}, "totals-mismatch"),
+        ({"type": DELTA, "amount": 1, "count": 10, "credits": 500 * ONE + 1, "debits": 12_500_000_001},
+        "totals-mismatch"),
         # A negative one.
-        ({"type": DELTA, "amount": -1, "count": 10, "debits": 12_500_000_001}, "ok"), ({"type": DELTA, "amount": -1, "count": 10, "credits": 500 * ONE - 1}, "totals-mismatch"), ({"type": DELTA, "amount": -1, "count": 10, "debits": 12_499_999_999}, "totals-mismatch"),
+        ({"type": DELTA, "amount": -1, "count": 10, "debits": 12_500_000_001}, "ok"),
+        ({"type": DELTA, "amount": -1, "count": 10, "credits": 500 * ONE - 1}, "totals-mismatch"),
+        ({"type": DELTA, "amount": -1, "count": 10, "debits": 12_499_999_999}, "totals-mismatch"),
         # The order of the codes: index, time, totals.
-        ({"index": 12, "recorded_at": TIME, "count": 0}, "index-mismatch"), ({"recorded_at": TIME, "count": 0}, "time-order"),
+        ({"index": 12, "recorded_at": TIME, "count": 0}, "index-mismatch"),
+        ({"recorded_at": TIME, "count": 0}, "time-order"),
     ])  # fmt: skip
     def test_an_entry_follows_or_says_why_not(self, changes, code):
         assert code_of(check_next, self.PREVIOUS, entry_after(self.PREVIOUS, **changes)) == code

@@ -35,7 +35,8 @@ TILES = {**EDGE.append(b"".join(LEAVES)), **EDGE.partial_tiles()}
 
 HASH = bytes(32)
 NO_NUMBERS = [
-    -1, -(2**63), 2**63, 2**64, 10**5000, -(10**5000), True, False, 0.0, 1.0, 1e300, float("nan"), float("inf"),
+    -1, -(2**63), 2**63, 2**64, 10**5000, -(10**5000), True, False, 0.0, 1.0, 1e300, float("nan"),
+    float("inf"),
     "0", "1", b"1", None, [], (), Decimal(1), Fraction(1), 1j,
 ]  # fmt: skip
 NO_HASHES = [b"", bytes(31), bytes(33), bytes(64), bytearray(32), "0" * 32, "00" * 32, None, 0, [0] * 32]

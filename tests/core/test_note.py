@@ -112,8 +112,12 @@ class TestVerifierKeys:
                     parse_verifier_key(text[start:end])
 
     @pytest.mark.parametrize("text", [
-        "", "+", "++", "+++", PETER + "\n", " " + PETER, PETER + " ", PETER + "=", PETER + "+", PETER.replace("+", "++", 1), PETER.upper(), PETER.lower(), PETER.replace("c74f20a3", "C74F20A3"), PETER.replace("c74f20a3", "00000000"),
-        PETER.replace("PeterNeumann", ""), PETER.replace("PeterNeumann", "Peter Neumann"), PETER.replace("PeterNeumann", "Peter\u00a0Neumann"), PETER.replace("PeterNeumann", "Peter\u2028"), PETER.replace("PeterNeumann", "\ud800"), PETER.replace("10TW", "10TX"),
+        "", "+", "++", "+++", PETER + "\n", " " + PETER, PETER + " ", PETER + "=", PETER + "+",
+        PETER.replace("+", "++", 1), PETER.upper(), PETER.lower(), PETER.replace("c74f20a3", "C74F20A3"),
+        PETER.replace("c74f20a3", "00000000"),
+        PETER.replace("PeterNeumann", ""), PETER.replace("PeterNeumann", "Peter Neumann"),
+        PETER.replace("PeterNeumann", "Peter\u00a0Neumann"), PETER.replace("PeterNeumann", "Peter\u2028"),
+        PETER.replace("PeterNeumann", "\ud800"), PETER.replace("10TW", "10TX"),
         PETER.replace("ARpc", "ARp\n"), "a+b+c", "a+00000000+", "a+00000000+AQ==",
     ], ids=lambda text: ascii(text)[:30])  # fmt: skip
     def test_what_is_no_key_is_malformed(self, text):
@@ -244,10 +248,18 @@ class TestReading:
             assert format_note(parse_note(text)) == text
 
     @pytest.mark.parametrize("note", [
-        "", "\n", "\n\n", "a\n", "a\n\n", LINE, "\n" + LINE, "\n\n" + LINE, TEXT, TEXT + LINE, TEXT.strip() + LINE, NOTE[:-1], NOTE + "\n", NOTE + "a\n", NOTE + "\n\n", NOTE.replace("\n", "\r\n"), NOTE.replace("—", "-"), NOTE.replace("—", "–"), NOTE.replace("— ", "—"),
-        NOTE.replace("— log", "—  log"), NOTE.replace("— log", " — log"), NOTE.replace("— log", "—\u00a0log"), NOTE.replace("log.example ", "log.example  "), NOTE.replace("log.example ", "log.example\t"), NOTE.replace("log.example", "log+example"), NOTE.replace("log.example", ""),
-        NOTE.replace("log.example", "log\u2003example"), NOTE[:-1] + " \n", NOTE[:-1] + "\x00\n", NOTE[:-2] + "\n", NOTE[:-1] + "=\n", NOTE.replace("a first", "a\tfirst"), NOTE.replace("a first", "a\x00first"), NOTE.replace("a first", "a\x1bfirst"), "\ufeff" + NOTE, NOTE.replace("a", "\ud800", 1),
-        TEXT + "\n— a AAAA\n", TEXT + "\n— a AAAAAA==\n", TEXT + "\n— a \n", TEXT + "\n— a AAAAAAB=\n", TEXT + "\n— a AAAAA-_=\n", TEXT + "\n" + LINE + "\n" + LINE[:-1],
+        "", "\n", "\n\n", "a\n", "a\n\n", LINE, "\n" + LINE, "\n\n" + LINE, TEXT, TEXT + LINE,
+        TEXT.strip() + LINE, NOTE[:-1], NOTE + "\n", NOTE + "a\n", NOTE + "\n\n", NOTE.replace("\n", "\r\n"),
+        NOTE.replace("—", "-"), NOTE.replace("—", "–"), NOTE.replace("— ", "—"),
+        NOTE.replace("— log", "—  log"), NOTE.replace("— log", " — log"), NOTE.replace("— log", "—\u00a0log"),
+        NOTE.replace("log.example ", "log.example  "), NOTE.replace("log.example ", "log.example\t"),
+        NOTE.replace("log.example", "log+example"), NOTE.replace("log.example", ""),
+        NOTE.replace("log.example", "log\u2003example"), NOTE[:-1] + " \n", NOTE[:-1] + "\x00\n",
+        NOTE[:-2] + "\n", NOTE[:-1] + "=\n", NOTE.replace("a first", "a\tfirst"),
+        NOTE.replace("a first", "a\x00first"), NOTE.replace("a first", "a\x1bfirst"), "\ufeff" + NOTE,
+        NOTE.replace("a", "\ud800", 1),
+        TEXT + "\n— a AAAA\n", TEXT + "\n— a AAAAAA==\n", TEXT + "\n— a \n", TEXT + "\n— a AAAAAAB=\n",
+        TEXT + "\n— a AAAAA-_=\n", TEXT + "\n" + LINE + "\n" + LINE[:-1],
     ], ids=lambda note: ascii(note)[-24:])  # fmt: skip
     def test_what_is_no_note_is_malformed(self, note):
         with refused("malformed"):

@@ -28,7 +28,8 @@ from tests.support import refused
 KEY = bytes(range(32))
 REFERENCE = "0xdc4dfc3208759067a112d73bb53467d9375dc42e"
 NO_NAMES = [
-    "", " ", "a ", " a", "a b", "a\n", "\na", "a\tb", "a/b", "a+b", "é", "ａ", "a\u0301", "a\x00", "-a", "a-", "_a", "a\u2028", "\ud800", "a\\", '"a"', None, 1, True, b"a", ["a"], {}, 1.5,
+    "", " ", "a ", " a", "a b", "a\n", "\na", "a\tb", "a/b", "a+b", "é", "ａ", "a\u0301", "a\x00", "-a", "a-",
+    "_a", "a\u2028", "\ud800", "a\\", '"a"', None, 1, True, b"a", ["a"], {}, 1.5,
 ]  # fmt: skip
 
 
@@ -128,8 +129,11 @@ class TestOrigins:
         assert operator_of(str(origin)) == operator
 
     @pytest.mark.parametrize("text", [
-        "", "/", "//", "a/b", f"a/{REFERENCE}", f"a/b/c/{REFERENCE}", f"/b/{REFERENCE}", f"a//{REFERENCE}", f"a/b/{REFERENCE}/", f"a/b/{REFERENCE}0", f"a/b/{REFERENCE[:-1]}", f"a/b/{REFERENCE.upper()}", f"a/b/{REFERENCE[2:]}", f"A/b/{REFERENCE}", f"a/B/{REFERENCE}",
-        f"a/b/{REFERENCE}\n", f" a/b/{REFERENCE}", f"a/b.c/{REFERENCE}", f"a/b/{REFERENCE[:-1]}٠", f"{'a' * 101}/b/{REFERENCE}", f"a/{'b' * 64}/{REFERENCE}",
+        "", "/", "//", "a/b", f"a/{REFERENCE}", f"a/b/c/{REFERENCE}", f"/b/{REFERENCE}", f"a//{REFERENCE}",
+        f"a/b/{REFERENCE}/", f"a/b/{REFERENCE}0", f"a/b/{REFERENCE[:-1]}", f"a/b/{REFERENCE.upper()}",
+        f"a/b/{REFERENCE[2:]}", f"A/b/{REFERENCE}", f"a/B/{REFERENCE}",
+        f"a/b/{REFERENCE}\n", f" a/b/{REFERENCE}", f"a/b.c/{REFERENCE}", f"a/b/{REFERENCE[:-1]}٠",
+        f"{'a' * 101}/b/{REFERENCE}", f"a/{'b' * 64}/{REFERENCE}",
     ])  # fmt: skip
     def test_another_shape_is_malformed(self, text):
         with refused("malformed"):
@@ -147,7 +151,9 @@ class TestRecordIds:
         assert parse_record_id(format_record_id(log, index)) == (log, index)
 
     @pytest.mark.parametrize("text", [
-        "", ".", "0", REFERENCE, f"{REFERENCE}.", f".{REFERENCE}", f"{REFERENCE}.01", f"{REFERENCE}.-1", f"{REFERENCE}.1.2", f"{REFERENCE}. 1", f"{REFERENCE}.1\n", f"{REFERENCE}.9223372036854775808", f"{REFERENCE}.{'9' * 5_000}", f"{REFERENCE}.٣", f"{REFERENCE.upper()}.1",
+        "", ".", "0", REFERENCE, f"{REFERENCE}.", f".{REFERENCE}", f"{REFERENCE}.01", f"{REFERENCE}.-1",
+        f"{REFERENCE}.1.2", f"{REFERENCE}. 1", f"{REFERENCE}.1\n", f"{REFERENCE}.9223372036854775808",
+        f"{REFERENCE}.{'9' * 5_000}", f"{REFERENCE}.٣", f"{REFERENCE.upper()}.1",
         f"{REFERENCE[:-1]}.1", f"{REFERENCE[2:]}.1", f"{REFERENCE}0.1", f"{REFERENCE},1",
     ], ids=lambda text: ascii(text)[-14:])  # fmt: skip
     def test_anything_else_is_malformed(self, text):

@@ -114,10 +114,19 @@ class TestProofs:
         assert read > 100
 
     @pytest.mark.parametrize(("old", "new"), [
-        ("c2sp.org/tlog-proof@v1\n", ""), ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v2"), ("c2sp.org/tlog-proof@v1", "C2SP.org/tlog-proof@v1"), ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v1 "), ("c2sp.org/tlog-proof@v1", "\ufeffc2sp.org/tlog-proof@v1"),
-        ("index 2\n", ""), ("index 2", "index 02"), ("index 2", "index +2"), ("index 2", "index -2"), ("index 2", "index  2"), ("index 2", "index 2 "), ("index 2", "index\t2"), ("index 2", "index 2.0"), ("index 2", "index ２"), ("index 2", "index"), ("index 2", "Index 2"),
-        ("index 2", "index 9223372036854775808"), ("index 2", "index " + "9" * 5_000), ("index 2\n", "index 2\nindex 2\n"), ("index 2\n", "extra AAAA\nindex 2\n"), ("index 2\n", "index 2\nextra AAAA\n"), ("index 2\n", "\nindex 2\n"), ("index 2\n", "index 2\r\n"),
-        ("=\n", "\n"), ("=\n", "==\n"), ("=\n", "= \n"), ("=\n", "=\r\n"), ("=\n", "=\n "), ("=\n\nledger", "=\nledger"), ("=\n\nledger", "=\n\n\nledger"), ("=\n\nledger", "=\n \nledger"), ("=\n\nledger", "=\n\n\ufeffledger"), ("\n4\n", "\n04\n"), ("\n4\n", "\n4\nmore\n"),
+        ("c2sp.org/tlog-proof@v1\n", ""), ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v2"),
+        ("c2sp.org/tlog-proof@v1", "C2SP.org/tlog-proof@v1"),
+        ("c2sp.org/tlog-proof@v1", "c2sp.org/tlog-proof@v1 "),
+        ("c2sp.org/tlog-proof@v1", "\ufeffc2sp.org/tlog-proof@v1"),
+        ("index 2\n", ""), ("index 2", "index 02"), ("index 2", "index +2"), ("index 2", "index -2"),
+        ("index 2", "index  2"), ("index 2", "index 2 "), ("index 2", "index\t2"), ("index 2", "index 2.0"),
+        ("index 2", "index ２"), ("index 2", "index"), ("index 2", "Index 2"),
+        ("index 2", "index 9223372036854775808"), ("index 2", "index " + "9" * 5_000),
+        ("index 2\n", "index 2\nindex 2\n"), ("index 2\n", "extra AAAA\nindex 2\n"),
+        ("index 2\n", "index 2\nextra AAAA\n"), ("index 2\n", "\nindex 2\n"), ("index 2\n", "index 2\r\n"),
+        ("=\n", "\n"), ("=\n", "==\n"), ("=\n", "= \n"), ("=\n", "=\r\n"), ("=\n", "=\n "),
+        ("=\n\nledger", "=\nledger"), ("=\n\nledger", "=\n\n\nledger"), ("=\n\nledger", "=\n \nledger"),
+        ("=\n\nledger", "=\n\n\ufeffledger"), ("\n4\n", "\n04\n"), ("\n4\n", "\n4\nmore\n"),
     ], ids=ascii)  # fmt: skip
     def test_another_spelling_is_malformed(self, old, new):
         assert old in PROOF
@@ -214,8 +223,11 @@ class TestConsistencyFiles:
         assert sum(codes.values()) == len(data) * 8
 
     @pytest.mark.parametrize(("old", "new"), [
-        ("old 3\n", ""), ("old 3", "old 03"), ("old 3", "old +3"), ("old 3", "old  3"), ("old 3", "old 3 "), ("old 3", "old"), ("old 3", "Old 3"), ("old 3", "old -1"), ("old 3", "old 9223372036854775808"), ("old 3\n", "old 3\nold 3\n"), ("old 3\n", "\nold 3\n"),
-        ("old 3\n", "c2sp.org/tlog-witness@v1\nold 3\n"), ("=\n", "\n"), ("=\n", "= \n"), ("=\n", "=\r\n"), ("=\n\nledger", "=\nledger"), ("=\n\nledger", "=\n\n\nledger"),
+        ("old 3\n", ""), ("old 3", "old 03"), ("old 3", "old +3"), ("old 3", "old  3"), ("old 3", "old 3 "),
+        ("old 3", "old"), ("old 3", "Old 3"), ("old 3", "old -1"), ("old 3", "old 9223372036854775808"),
+        ("old 3\n", "old 3\nold 3\n"), ("old 3\n", "\nold 3\n"),
+        ("old 3\n", "c2sp.org/tlog-witness@v1\nold 3\n"), ("=\n", "\n"), ("=\n", "= \n"), ("=\n", "=\r\n"),
+        ("=\n\nledger", "=\nledger"), ("=\n\nledger", "=\n\n\nledger"),
     ], ids=ascii)  # fmt: skip
     def test_another_spelling_is_malformed(self, old, new):
         assert old in FILE

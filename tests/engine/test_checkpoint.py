@@ -436,10 +436,13 @@ TAMPERING = {
     "the seal is changed": respelled("entry", 'credits":"3"', 'credits":"4"', "idx = 4"),
     "the seal is gone": "DELETE FROM entries WHERE idx = 4",
     "a tile is changed": "UPDATE tiles SET hashes = zeroblob(length(hashes)) WHERE true",
+    "a hash of the middle is changed": "UPDATE tiles SET hashes = zeroblob(32) || substr(hashes, 33) WHERE true",
     "a tile is short": "UPDATE tiles SET hashes = substr(hashes, 1, 32) WHERE true",
     "a tile is gone": "DELETE FROM tiles WHERE true",
     "the checkpoint is another log's": "UPDATE checkpoints SET note = (SELECT note FROM checkpoints AS other"
     " WHERE other.log != checkpoints.log) WHERE true",
+    "the signature is another": "UPDATE checkpoints SET note = CAST(substr(CAST(note AS TEXT), 1, length(CAST(note AS TEXT)) - 9)"
+    " || 'AAAA' || substr(CAST(note AS TEXT), -5) AS BLOB) WHERE true",
     "the checkpoint is no note": "UPDATE checkpoints SET note = x'00' WHERE true",
     "the checkpoint has another size": respelled("note", "\n5\n", "\n4\n", "true"),
     "the checkpoint is gone": "DELETE FROM checkpoints WHERE true",

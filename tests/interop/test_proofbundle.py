@@ -81,7 +81,9 @@ SIGNATURE, INCLUSION = "log-signature", "merkle-inclusion"
     ((PROOF.replace(b"sZ/TIXy3", b"sZ/TIXy4"), ENTRY, KEY, ORIGIN), {SIGNATURE}),
     ((PROOF, ENTRY, VALUES["operator key"], ORIGIN), {SIGNATURE}),
     ((PROOF, ENTRY, KEY, ORIGIN[:-1] + "f"), {SIGNATURE}),
-], ids=["amount", "newline", "entry", "index", "path", "size", "root", "signature", "key", "origin"])  # fmt: skip
+],
+ids=["amount", "newline", "entry", "index", "path", "size", "root", "signature", "key",
+"origin"])  # fmt: skip
 def test_it_refuses_what_was_altered_and_says_where(tmp_path, given, failed):
     status, words = judged(tmp_path, *given)
     assert status == 1
