@@ -8,7 +8,7 @@ line that the command prints.  Three families say whose fault it is:
 - `EngineError`: the request, the state or the world stands in the way of an operation.
 
 `CODES` is in order of precedence.  The first failing step of a format's numbered verification steps decides the
-code; within one step, the code that stands earlier in the list wins.
+code; within one step the order that its page states, else the code that stands earlier in the list.
 
 Source: docs/spec/errors.md.
 """
@@ -141,4 +141,8 @@ class VerificationError(CounterfoilError):
 
 
 class EngineError(CounterfoilError):
-    """An operation that was refused because of the request, the state or the world; nothing was written."""
+    """An operation that was refused because of the request, the state or the world.
+
+    Nothing of what was refused is recorded or signed.  With `rows-refused` the other rows are; with
+    `commit-outcome-unknown` nobody can tell before the request is sent again.
+    """

@@ -101,6 +101,9 @@ class TestDemo:
         assert (months[0], months[-1]) == ("1997-01", "1998-06")
         assert sum(int(line.split()[1]) for line in outcome.lines if line.startswith("  199")) == 112
         assert "112 receipts issued; each verified" in outcome.out
+        # The same lies in every run.
+        assert "in a receipt of customer 00004 the amount -26.48 becomes -0.01." in outcome.out
+        assert "somebody changes a row, from -29.33 to -0.01." in outcome.out
         lies = [line for line in outcome.lines if "error:" in line]
         assert [line.split()[2] for line in lies] == ["root-mismatch:", "totals-mismatch:"]
 
@@ -142,6 +145,18 @@ class TestConformance:
         findings = cf(*line, "--json").findings
         assert {"id", "want", "got", "comment", "spec"} == set(findings[0])
         assert {"topic", "passed", "failed", "unsupported"} == set(findings[-1])
+
+    def test_a_person_is_not_shown_thousands_of_failures_and_a_program_is(self, cf):
+        line = ["conformance", "run", "--command", "false"]
+        outcome = cf(*line)
+        assert outcome.status == 10
+        shown = [text for text in outcome.lines if text.startswith("FAIL ")]
+        assert shown[-1] == f"FAIL +{len(load_vectors()) - 20:,} more; --json lists them all"
+        assert len(shown) == 21
+        findings = cf(*line, "--json").findings
+        assert [finding["id"] for finding in findings if "id" in finding] == [
+            case.id for case in load_vectors()
+        ]
 
     @pytest.mark.parametrize("options", [["--command", ""], ["--command", "'"], ["--command", "/nosuch"], []])
     def test_a_command_that_is_none_is_misuse(self, cf, options):

@@ -1,5 +1,6 @@
 """`import`; what a row is and how it is recorded once is tested in tests/engine/test_importing.py."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -89,6 +90,19 @@ class TestFiles:
         assert counts(book("import", "a/rows.ndjson", "--json"))[1:3] == [0, 1]
         assert counts(book("import", "a/other.ndjson", "--json"))[1:3] == [1, 0]
         assert counts(book("import", "a/other.ndjson", "--source", "rows.ndjson", "--json"))[1:3] == [0, 1]
+
+    def test_the_key_of_a_row_is_what_the_reference_says(self, book):
+        # docs/cli.md#row-key
+        Path("rows.csv").write_bytes(b'\xef\xbb\xbfcustomerId,delta,reason\r\nc,1,"a\r\nb"\r\nc,2,x\nc,2,x')
+        assert counts(book("import", "rows.csv", "--source", "\u00e9", "--json"))[:4] == [3, 3, 0, 0]
+        for occurrence, data, delta, reason in (
+            (b"1", b'c,1,"a\r\nb"', "1", "a\r\nb"),
+            (b"1", b"c,2,x", "2", "x"),
+            (b"2", b"c,2,x", "2", "x"),
+        ):
+            key = hashlib.sha256(b"\xc3\xa9\n" + occurrence + b"\n" + data).hexdigest()
+            again = book("record", "c", delta, "--reason", reason, "--idempotency-key", key, "--json")
+            assert again.findings[0]["replayed"] is True
 
     def test_a_file_without_rows_is_no_error(self, book):
         Path("rows.csv").write_text("customerId,delta,reason\n")

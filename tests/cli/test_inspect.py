@@ -47,7 +47,7 @@ class TestKinds:
         ):
             assert line in outcome.lines
         finding = shelf("inspect", "receipt.json", "--json").findings[0]
-        assert (finding["index"], finding["reason"], finding["signedBy"][:19]) == (
+        assert (finding["index"], finding["reason"], finding["claimsSigner"][:19]) == (
             2,
             "api_call",
             "ledger.example.com/",
@@ -92,6 +92,12 @@ class TestKinds:
         assert outcome.lines[1] == r"  text            three\nlines\nof text\nand a fourth"
         assert "someelse (key id 00000000)" in outcome.lines[2]
 
+    def test_one_hash_is_one(self, book):
+        book("record", "cust_001", "5", "--reason", "x")
+        book("checkpoint", "cust_001")
+        book("receipt", record_id(book, 2), "-o", "seal.json")
+        assert "  proof           index 2, 1 hash" in book("inspect", "seal.json").lines
+
     def test_standard_input_is_one(self, kept):
         assert (
             kept("inspect", "-", stdin=Path("receipt.json").read_bytes()).lines[0] == "receipt: not verified"
@@ -104,6 +110,17 @@ class TestVerified:
         for name in ("notes/4.checkpoint", "growth", path_of(".tlog-proof")):
             first = shelf("inspect", name, "--key", "operator.vkey").lines[0]
             assert first.endswith("the signature of the checkpoint verifies; nothing else was checked")
+
+    def test_only_a_line_of_a_given_key_is_said_to_have_signed(self, shelf):
+        note = Path("notes/4.checkpoint")
+        note.write_text(f"{note.read_text()}— witness.example AAAAAAAAAAAA\n")
+        origin = shelf("inspect", "notes/4.checkpoint", "--json").findings[0]["origin"]
+        last = shelf("inspect", "notes/4.checkpoint").lines[-1]
+        assert last.startswith(f'  claims signer   ["{origin} (key id ')
+        assert "witness.example" in last
+        signed, claimed = shelf("inspect", "notes/4.checkpoint", "--key", "operator.vkey").lines[-2:]
+        assert signed.startswith(f"  signed by       {origin} (key id ")
+        assert claimed == "  claims signer   witness.example (key id 00000000)"
 
     def test_a_customer_that_is_not_named_is_not_verified(self, shelf):
         rewrite("receipt.json", lambda r: r.pop("open"))

@@ -127,6 +127,7 @@ class TestUsage:
             "customers --store sqlite:///missing.db",
             "customers --store postgres://nowhere",
             "customers --store memory:",
+            "customers --store sqlite:///receipt.json",
             "customers --keys missing",
             "customers --tenant Not_One",
             "receipt 0xdc4dfc3208759067a112d73bb53467d9375dc42e.1 --keys missing",
@@ -135,6 +136,15 @@ class TestUsage:
     def test_what_is_missing_ends_with_2(self, kept, line):
         outcome = kept(*line.split())
         assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
+
+    def test_a_wrong_store_is_named_and_nothing_is_advised_that_cannot_work(self, kept):
+        wrong = kept("customers", "--store", "postgres://nowhere").err
+        assert wrong == (
+            "counterfoil: error: usage: not the URL of a store on disk: 'postgres://nowhere'; use sqlite:///PATH\n"
+        )
+        junk = kept("customers", "--store", "sqlite:///receipt.json").err
+        assert "receipt.json is not a Counterfoil store" in junk
+        assert "hint:" not in junk
 
 
 class TestText:
@@ -196,10 +206,13 @@ class TestText:
         assert json.loads(shown[0].out) == json.loads(Path("receipt.json").read_bytes())
 
     def test_a_count_agrees_with_its_noun(self):
-        assert [plural(0, "delta"), plural(1, "delta"), plural(1200, "entry")] == [
+        counted = [(0, "delta"), (1, "delta"), (1200, "entry"), (1, "hash"), (2, "hash")]
+        assert [plural(count, noun) for count, noun in counted] == [
             "0 deltas",
             "1 delta",
             "1,200 entries",
+            "1 hash",
+            "2 hashes",
         ]
 
     def test_a_terminal_without_the_character_is_no_reason_to_fail(self, tmp_path, kept):

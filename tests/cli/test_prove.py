@@ -43,6 +43,7 @@ class TestCheckpoint:
         assert (outcome.status, outcome.code) == (14, "customer-not-found")
         assert [finding["result"] for finding in outcome.findings] == ["customer-not-found", "ok"]
         assert [finding["customerId"] for finding in outcome.findings] == ["nobody", "cust_001"]
+        assert "error: customer-not-found: nobody: " in outcome.err
 
     def test_a_log_that_was_changed_is_not_signed(self, book, tamper):
         book("record", "cust_001", "5", "--reason", "x")

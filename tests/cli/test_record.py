@@ -30,11 +30,24 @@ class TestRecord:
         assert book(name, "--json", *arguments).findings[0]["delta"] == "-12.5"
 
     @pytest.mark.parametrize(
-        "line", ["record --raeson cust_001 5 --reason x", "record cust_001 -x --reason x"]
+        ("line", "name", "meant"),
+        [
+            ("record --raeson cust_001 5 --reason x", "--raeson", "--reason"),
+            ("record cust_001 5 --reson y", "--reson", "--reason"),
+            ("record cust_001 5 --reson=y", "--reson", "--reason"),
+            ("record cust_001 5 --reason x --reson y", "--reson", "--reason"),
+            ("record cust_001 --reason x --metadat -5", "--metadat", "--metadata"),
+            ("record cust_001 -x --reason x", "-x", None),
+        ],
     )
-    def test_a_misspelt_option_is_no_argument(self, book, line):
+    def test_a_misspelt_option_is_no_argument(self, book, line, name, meant):
         outcome = book(*line.split())
         assert (outcome.status, outcome.code) == (2, "usage")
+        before, _, after = outcome.err.partition(name)
+        assert "no such option" in before
+        assert meant is None or meant in after
+        assert "extra" not in outcome.err
+        assert "issing" not in outcome.err
 
     def test_the_answer_names_record_balance_and_key(self, book):
         outcome = book("record", "cust_001", "-12.5", "--reason", "x")

@@ -40,19 +40,60 @@ class TestInit:
         key = Path("counterfoil-keys/operator.vkey").read_text()
         Path("counterfoil.db").unlink()
         outcome = book("init")
-        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.status == 0
         assert key.strip() in outcome.out
         assert book("key", "check").status == 0
+
+    def test_a_second_store_for_the_same_keys_and_tenant_is_warned_of(self, book):
+        outcome = book("init", "--store", "sqlite:///other.db", "--tenant", "acme")
+        assert outcome.status == 0
+        assert outcome.err.startswith("counterfoil: hint: the keys were there before this store")
+        assert "tenant acme" in outcome.err
+        assert "fork" in outcome.err
 
     def test_keys_of_another_operator_are_not_taken(self, book):
         outcome = book("init", "--operator", "other.example.com", "--store", "sqlite:///other.db")
         assert (outcome.status, outcome.code) == (2, "usage")
+        assert not Path("other.db").exists()
 
-    def test_it_goes_on_where_it_was_cut_off(self, cf, monkeypatch):
+    def test_a_key_folder_that_others_may_enter_is_refused_before_a_store_is_made(self, cf):
+        Path("counterfoil-keys").mkdir(mode=0o755)
+        outcome = cf("init")
+        assert (outcome.status, outcome.code) == (20, "unsafe-settings")
+        assert [path.name for path in Path().rglob("*")] == ["counterfoil-keys"]
+
+    @pytest.mark.parametrize(
+        ("store", "status"),
+        [
+            ("sqlite:///junk.db", 2),
+            ("sqlite:///nowhere/new.db", 74),
+            ("sqlite:///folder", 74),
+            ("postgresql://localhost/x", 2),
+            ("memory:", 2),
+        ],
+    )
+    def test_a_store_that_cannot_be_made_is_refused_before_keys_are(self, cf, store, status):
+        Path("junk.db").write_bytes(b"no database at all, " * 100)
+        Path("folder").mkdir()
+        outcome = cf("init", "--store", store)
+        assert (outcome.status, outcome.out) == (status, "")
+        assert {path.name for path in Path().iterdir()} == {"junk.db", "folder"}
+
+    @pytest.mark.parametrize("cut", ["Engine", "open_place"])
+    def test_it_goes_on_where_it_was_cut_off(self, cf, monkeypatch, cut):
         with monkeypatch.context() as patch:
-            patch.setattr("counterfoil.cli.setup.create_key_folder", lambda *_, **__: 1 // 0)
-            assert cf("init").status == 70
+            patch.setattr(f"counterfoil.cli.setup.{cut}", lambda *_, **__: 1 // 0)
+            assert cf("init", "--operator", "ledger.example.com").status == 70
+        key = Path("counterfoil-keys/operator.vkey").read_text()
+        outcome = cf("init", "--operator", "ledger.example.com")
+        assert outcome.status == 0
+        assert key.strip() in outcome.out
+        assert cf("key", "check").status == 0
+
+    def test_a_store_that_was_left_empty_is_finished(self, cf):
+        Path("counterfoil.db").touch()
         assert cf("init").status == 0
+        assert cf("key", "check").status == 0
 
     @pytest.mark.parametrize(
         "options", ["--operator Not_One", "--operator a/b", "--unit two\tunits", "--unit é"]
@@ -60,6 +101,7 @@ class TestInit:
     def test_a_name_that_breaks_its_rule_is_refused_before_anything_is_made(self, cf, options):
         outcome = cf("init", *options.split(" "))
         assert (outcome.status, outcome.code) == (2, "usage")
+        assert "not an operator name: " in outcome.err or "not a unit: " in outcome.err
         assert list(Path().iterdir()) == []
 
     def test_the_place_comes_from_the_environment(self, cf, monkeypatch):
@@ -84,7 +126,7 @@ class TestPassphrase:
         assert cf("record", "cust_001", "5", "--reason", "x").status == 0
         # The first line is the passphrase, whatever ends it.
         Path("secret").write_bytes(b"correct horse\r\n")
-        assert cf("key", "show").status == 0
+        assert cf("customers").status == 0
         Path("secret").write_text("wrong\n")
         outcome = cf("customers")
         assert (outcome.status, outcome.code) == (2, "usage")
@@ -106,13 +148,24 @@ class TestPassphrase:
     def test_a_terminal_is_asked(self, cf, monkeypatch):
         monkeypatch.setattr("click.prompt", lambda *_, **__: "correct horse")
         assert ask(cf, monkeypatch, "init", "--passphrase").status == 0
-        assert ask(cf, monkeypatch, "key", "show").status == 0
-        assert cf("key", "show").code == "usage"
+        assert ask(cf, monkeypatch, "customers").status == 0
+        assert cf("customers").code == "usage"
 
     def test_a_key_that_is_not_encrypted_needs_none(self, book, monkeypatch):
         Path("secret").write_text("correct horse\n")
         monkeypatch.setenv("COUNTERFOIL_PASSPHRASE_FILE", "secret")
-        assert book("key", "show").status == 0
+        assert book("customers").status == 0
+
+    def test_the_public_key_is_shown_without_it(self, cf, monkeypatch):
+        Path("secret").write_text("correct horse\n")
+        with monkeypatch.context() as patch:
+            patch.setenv("COUNTERFOIL_PASSPHRASE_FILE", "secret")
+            assert cf("init").status == 0
+        assert cf("key", "show") == (0, Path("counterfoil-keys/operator.vkey").read_text(), "")
+        Path("counterfoil-keys/signing-key.pem").unlink()
+        named = cf("key", "show", "--customer", "cust_001")
+        assert (named.status, named.err) == (0, "")
+        assert named.out.startswith("localhost/default/0x")
 
 
 class TestKey:
@@ -129,6 +182,16 @@ class TestKey:
 
     def test_show_refuses_what_is_no_customer(self, book):
         assert book("key", "show", "--customer", "not one").code == "invalid-field"
+
+    def test_show_refuses_what_is_no_key(self, book):
+        Path("counterfoil-keys/operator.vkey").write_text("none\n")
+        assert book("key", "show").code == "key-mismatch"
+        assert book("key", "show", "--keys", "missing").code == "usage"
+
+    def test_show_refuses_the_reference_key_of_another_operator(self, book):
+        key = Path("counterfoil-keys/reference-key.txt")
+        key.write_text(key.read_text().replace("ledger.example.com", "other.example"))
+        assert book("key", "show", "--customer", "cust_001").code == "key-mismatch"
 
     def test_check_holds_keys_and_store_together(self, book):
         outcome = book("key", "check")

@@ -183,6 +183,20 @@ class TestEveryTree:
                     count += 1
         assert count > 60_000
 
+    def test_a_path_of_another_length_is_refused_also_where_its_hashes_lead_to_the_root(self):
+        # The root of a tree that is one level higher, and a node in the place of the leaf.
+        for size in range(1, 65):
+            for index in range(size):
+                path = TREE.path(index, size)
+                for higher in (node_hash(HASH, ROOTS[size]), node_hash(ROOTS[size], HASH)):
+                    assert not includes(index, size, LEAVES[index], [*path, HASH], higher)
+                if path:
+                    for node in (node_hash(LEAVES[index], path[0]), node_hash(path[0], LEAVES[index])):
+                        assert not includes(index, size, node, path[1:], ROOTS[size])
+                        assert not includes(index >> 1, size, node, path[1:], ROOTS[size]) or (
+                            oracle.root_from_path(index >> 1, size, node, path[1:]) == ROOTS[size]
+                        )
+
     def test_a_consistency_proof_with_one_hash_dropped_added_swapped_or_flipped_is_refused(self):
         count = 0
         for new in [*range(1, 34), 63, 64, 65, 100, 127, 128, 129, 255, 256]:

@@ -3,6 +3,7 @@
 import pytest
 
 from counterfoil.engine import audit as audit_module
+from counterfoil.engine import stored as stored_module
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator
 from tests.support import (
@@ -56,7 +57,7 @@ class TestReport:
         engine.checkpoint("alice")
         whole = engine.audit("alice", KEYS)
         monkeypatch.setattr(audit_module, "_PAGE", 100)
-        monkeypatch.setattr(audit_module, "_CHECKPOINTS", 1)
+        monkeypatch.setattr(stored_module, "_PAGE", 1)
         done = []
         assert engine.audit("alice", KEYS, progress=done.append) == whole
         assert (sum(done), len(done)) == (603, 7)
@@ -72,7 +73,7 @@ class TestMeanwhile:
     @pytest.mark.parametrize("page", [1, 2, 5])
     def test_deltas_and_checkpoints_that_come_meanwhile_are_not_part_of_it(self, engine, monkeypatch, page):
         monkeypatch.setattr(audit_module, "_PAGE", page)
-        monkeypatch.setattr(audit_module, "_CHECKPOINTS", 1)
+        monkeypatch.setattr(stored_module, "_PAGE", 1)
         recorded(engine, 5)
         engine.checkpoint("alice")
         recorded(engine, 2)

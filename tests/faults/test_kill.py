@@ -16,6 +16,10 @@ from tests.support import empty_store_file
 # Each kind of run, on a store of its own; all together at least 200 kills.
 STORES = 4
 KILLS = 55
+# Of these so many must hit a transaction.  How often one does depends on the disk: where it is fast, more are needed.
+KILLS_IN_TRANSACTION = 8
+KILLS_MAX = 6 * KILLS
+IMPORT_ROWS = 1_000
 SILENCE_SECONDS_MAX = 60
 
 
@@ -95,20 +99,24 @@ class Harness:
 def test_whatever_the_moment_what_was_acknowledged_is_there_once(tmp_path, seed):
     harness = Harness(tmp_path, seed)
     pending = 0
-    for _ in range(KILLS):
+    while harness.kills < KILLS or harness.in_transaction < KILLS_IN_TRANSACTION or not pending:
+        # The faults fire where it hurts, too: within a transaction, and between a seal and its checkpoint.
+        assert harness.kills < KILLS_MAX
         harness.run_and_kill()
         pending += harness.examine_copy().pending
-    # The faults fired, and where it hurts: within a transaction, and between a seal and its checkpoint.
-    assert harness.kills == KILLS
-    assert STORES * KILLS >= 200
-    assert harness.in_transaction > KILLS // 10
-    assert pending
+    assert STORES * harness.kills >= 200
     # There was progress in spite of them.
     assert harness.next_row > KILLS
     assert harness.notes
 
     engine = workload.open_engine(harness.path)
-    answers = engine.record_many([workload.row(number) for number in range(harness.next_row)])
+    answers = [
+        answer
+        for start in range(0, harness.next_row, IMPORT_ROWS)
+        for answer in engine.record_many(
+            [workload.row(number) for number in range(start, min(start + IMPORT_ROWS, harness.next_row))]
+        )
+    ]
     assert all(answer.replayed for answer in answers)
     harness.acks += map(workload.acknowledged, answers)
     harness.notes += map(workload.published, engine.checkpoint_all())
@@ -125,7 +133,7 @@ def test_an_acknowledgement_before_the_commit_is_caught(tmp_path):
     harness = Harness(tmp_path, seed=1, careless=True)
 
     def run():
-        for _ in range(KILLS):
+        while harness.kills < KILLS_MAX:
             harness.run_and_kill()
             harness.examine_copy()
 

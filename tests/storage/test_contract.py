@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+from tests.support import refused
 
+from counterfoil.engine.store import NewCheckpoint, StoredEntry
 from counterfoil.errors import EngineError
 from counterfoil.storage import memory, open_store
 from counterfoil.storage.memory import MemoryStore
 from counterfoil.testing import STORE_CHECKS, check_store, what_is_written_is_there_after_reopening
+
+LOG = bytes(range(20))
 
 
 def clock():
@@ -72,6 +76,37 @@ def half_of_a_refused_append_stays(patch):
     patch.setattr(memory._Writing, "require_unharmed", lambda _self: None)
 
 
+def a_caught_refusal_is_forgotten(patch, method):
+    right = getattr(memory._Writing, method)
+
+    def forgetful(self, given):
+        try:
+            right(self, given)
+        except EngineError:
+            self._failure = None
+            raise
+
+    patch.setattr(memory._Writing, method, forgetful)
+
+
+def a_caught_fork_is_forgotten(patch):
+    a_caught_refusal_is_forgotten(patch, "put_checkpoints")
+
+
+def another_owner_is_forgotten(patch):
+    a_caught_refusal_is_forgotten(patch, "set_identity")
+
+
+def heads_bear_whatever_is_last(patch):
+    right = memory._Reading._head
+
+    def head(self, log):
+        last = [row.entry for row in self._rows.entries[log][-1:]]
+        return right(self, log)._replace(last_entry=last[0] if last else None)
+
+    patch.setattr(memory._Reading, "_head", head)
+
+
 def entries_end_one_late(patch):
     right = memory._Reading.entries
     patch.setattr(memory._Reading, "entries", lambda self, log, start, end: right(self, log, start, end + 1))
@@ -126,6 +161,9 @@ def no_details_are_empty_details(patch):
         (no_lock, "nobody gets a lock"),
         (no_compare_and_set, "a checkpoint over an older one is refused"),
         (half_of_a_refused_append_stays, "an index that is taken is refused"),
+        (a_caught_fork_is_forgotten, "a block that caught fork-refused"),
+        (another_owner_is_forgotten, "a block that caught key-mismatch"),
+        (heads_bear_whatever_is_last, "of a log without its last entry"),
         (entries_end_one_late, "entries"),
         (logs_of_all_tenants, "logs"),
         (only_256_heads, "reads of 257 logs"),
@@ -138,6 +176,34 @@ def test_a_store_that_breaks_a_rule_does_not_pass(monkeypatch, fault, words):
     fault(monkeypatch)
     with pytest.raises(AssertionError, match=words):
         check_store(memory_stores, durable=False)
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:///"])
+def test_a_clock_that_refuses_undoes_the_block(tmp_path, url):
+    def refusing():
+        raise EngineError("clock-regressed", "the clock was set back")
+
+    store = open_store(url if url == "memory:" else f"{url}{tmp_path}/store.db", clock=refusing, create=True)
+    with refused("clock-regressed"), store.write() as transaction:
+        transaction.set_tenant_unit("tenant-a", "credits")
+        with suppress(EngineError):
+            transaction.now()
+    with store.read() as view:
+        assert view.tenant_unit("tenant-a") is None
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        lambda t: t.append([StoredEntry(LOG, 0, b"{}", None, None, None)] * 2, []),
+        lambda t: t.put_checkpoints([NewCheckpoint(LOG, 1, 2, b"note")]),
+    ],
+)
+def test_a_refusal_names_its_log_as_everybody_writes_it(refuse):
+    with pytest.raises(EngineError) as caught, MemoryStore(clock).write() as transaction:
+        refuse(transaction)
+    assert caught.value.facts["log"] == "0x" + LOG.hex()
 
 
 def test_a_second_transaction_waits_for_the_memory_store(monkeypatch):

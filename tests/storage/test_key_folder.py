@@ -19,6 +19,9 @@ from counterfoil.storage.key_folder import (
     VERIFIER_KEY_FILE,
     create_key_folder,
     load_key_folder,
+    load_reference_key,
+    load_verifier_key,
+    needs_passphrase,
 )
 
 SEED = hashlib.sha256(b"counterfoil example signing key").digest()
@@ -81,6 +84,14 @@ def test_the_signing_key_is_pkcs8_and_encrypted_under_a_passphrase(tmp_path, fol
     assert str(load_key_folder(tmp_path / "locked", PASSPHRASE).verifier_key) == VKEY
 
 
+def test_the_keys_that_name_a_log_load_without_passphrase_and_signing_key(tmp_path):
+    make(tmp_path / "keys", passphrase=PASSPHRASE)
+    (tmp_path / "keys" / SIGNING_KEY_FILE).unlink()
+    assert str(load_verifier_key(tmp_path / "keys")) == VKEY
+    assert load_reference_key(tmp_path / "keys", OPERATOR) == REFERENCE_KEY
+    refusal("key-mismatch", load_reference_key, tmp_path / "keys", "other.example")
+
+
 @pytest.mark.parametrize("passphrase", [None, "", "open sesam", "open sesame "])
 def test_another_passphrase_or_none_does_not_open_it(tmp_path, passphrase):
     make(tmp_path / "keys", passphrase=PASSPHRASE)
@@ -98,6 +109,11 @@ def test_an_empty_passphrase_encrypts_nothing_and_is_refused(tmp_path):
 
 def test_a_missing_folder_is_refused(tmp_path):
     refusal("usage", load_key_folder, tmp_path / "none")
+
+
+def test_a_path_that_cannot_be_followed_is_an_io_error(tmp_path):
+    for read in (load_key_folder, needs_passphrase):
+        refusal("io-error", read, tmp_path / ("n" * 300))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -12,6 +12,8 @@ import pytest
 from counterfoil.cli import respond
 from counterfoil.conformance.vectors import load_vectors
 from counterfoil.core import amount, checkpoint, details, encoding, entry, merkle, note, receipt, tlog_proof
+from counterfoil.errors import TooLargeError
+from counterfoil.limits import DETAILS_BYTES_MAX, ENTRY_BYTES_MAX
 
 CASES = load_vectors()
 
@@ -43,6 +45,24 @@ def lenient_hex(text, _size=None):
 
 def json_without_utf_16(value):
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def details_measured_first(value, honest=details.canonical_details):
+    if len(encoding.canonical_json(value)) > DETAILS_BYTES_MAX:
+        raise TooLargeError("measured before the nesting was judged")
+    return honest(value)
+
+
+def entry_of_known_type(value, honest=entry.read_entry):
+    found, data = honest(value)
+    entry.require_known_type(found)
+    return found, data
+
+
+def entry_measured_at_once(value, honest=receipt.members, **rule):
+    if len(encoding.canonical_json(value.get("entry"))) > ENTRY_BYTES_MAX:
+        raise TooLargeError("measured before the members and the proof were judged")
+    return honest(value, **rule)
 
 
 def path_of_any_length(index, size, leaf, path, root):
@@ -111,6 +131,15 @@ FAULTS = {
     "unknown types are taken": (
         [(respond, "require_known_type", ignore), (receipt, "require_known_type", ignore)],
         {"entry", "receipt"},
+    ),
+    "details are measured before their nesting is judged": (
+        [(module, "canonical_details", details_measured_first) for module in (respond, details)],
+        {"details"},
+    ),
+    "an unknown type is refused at once": ([(receipt, "read_entry", entry_of_known_type)], {"receipt"}),
+    "entries are measured before the proof is read": (
+        [(receipt, "members", entry_measured_at_once)],
+        {"receipt"},
     ),
     "days that do not exist are taken": ([(entry, "check_instant", ignore)], {"entry"}),
     "further members are taken": (

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from generator.model import Case, Maker, Topic
-from generator.mutate import BAD_HASHES, BAD_INTEGERS, flip
-from generator.tree import consistency_proof, leaf_hash, path_length, root, root_of_path, sha256
+from generator.mutate import STRAY, flip
+from generator.proof_parts import LARGEST, LEAVES, syntax
+from generator.tree import consistency_proof, path_length, root, root_of_path, sha256
 
 _MAKER = Maker("consistency", "tree.md")
-_LEAVES = [leaf_hash(f"leaf {n}".encode()) for n in range(257)]
-_LARGEST = 2**63 - 1
-_STRAY = sha256(b"a hash that belongs nowhere")
 
 
 def _extends(
@@ -23,11 +21,11 @@ def _extends(
     root2: bytes | None = None,
 ) -> dict[str, Any]:
     """Return the request for two sizes of the test tree; what is not named is right."""
-    leaves = _LEAVES[:new]
+    leaves = LEAVES[:new]
     return {
         "size1": str(old),
         "size2": str(new),
-        "root1": (root(_LEAVES[:old]) if root1 is None else root1).hex(),
+        "root1": (root(LEAVES[:old]) if root1 is None else root1).hex(),
         "root2": (root(leaves) if root2 is None else root2).hex(),
         "path": [item.hex() for item in (consistency_proof(old, leaves) if path is None else path)],
     }
@@ -35,12 +33,12 @@ def _extends(
 
 def _one_to_largest() -> dict[str, Any]:
     """Return the proof from the first leaf to the largest tree: every hash is a right sibling of the first path."""
-    path = [sha256(f"made up {level}".encode()) for level in range(path_length(0, _LARGEST))]
+    path = [sha256(f"made up {level}".encode()) for level in range(path_length(0, LARGEST))]
     return {
         "size1": "1",
-        "size2": str(_LARGEST),
-        "root1": _LEAVES[0].hex(),
-        "root2": root_of_path(0, _LARGEST, _LEAVES[0], path).hex(),
+        "size2": str(LARGEST),
+        "root1": LEAVES[0].hex(),
+        "root2": root_of_path(0, LARGEST, LEAVES[0], path).hex(),
         "path": [item.hex() for item in path],
     }
 
@@ -61,29 +59,10 @@ def _accepted() -> list[Case]:
 def _syntax() -> list[Case]:
     good = _extends(6, 8)
     step = "consistency-step-1"
-    cases = [
-        _MAKER.refuse(
-            f"{member}-{slug}",
-            f"{member}: {comment}",
-            step,
-            {**good, member: text.format(good[member])},
-            "malformed",
-        )
-        for member in ("size1", "size2")
-        for slug, comment, text in BAD_INTEGERS
-    ]
-    for slug, comment, change in BAD_HASHES:
-        for member in ("root1", "root2"):
-            request = {**good, member: change(good[member])}
-            cases.append(
-                _MAKER.refuse(f"{member}-{slug}", f"{member}: {comment}", step, request, "malformed")
-            )
-        request = {**good, "path": [good["path"][0], change(good["path"][1]), good["path"][2]]}
-        cases.append(_MAKER.refuse(f"path-{slug}", f"path: {comment}", step, request, "malformed"))
-    long = _one_to_largest()
-    long["path"].append(_STRAY.hex())
-    cases.append(_MAKER.refuse("path-64", "64 hashes, more than any tree needs", step, long, "malformed"))
-    bad = {**_extends(8, 6, path=[], root2=root(_LEAVES[:6])), "root1": good["root1"].upper()}
+    cases = syntax(
+        _MAKER, step, good, _one_to_largest(), integers=("size1", "size2"), hashes=("root1", "root2")
+    )
+    bad = {**_extends(8, 6, path=[], root2=root(LEAVES[:6])), "root1": good["root1"].upper()}
     cases.append(
         _MAKER.refuse(
             "syntax-before-sizes", "a smaller size2, and an upper-case root1", step, bad, "malformed"
@@ -98,7 +77,7 @@ def _sizes() -> list[Case]:
     from_empty = [
         ("from-0", f"from size 0 with its right root and no hashes; {nothing}", _extends(0, 8, path=[])),
         ("from-0-to-0", "from size 0 to size 0", _extends(0, 0, path=[])),
-        ("from-0-other-root", "from size 0 with another root", _extends(0, 8, path=[], root1=_STRAY)),
+        ("from-0-other-root", "from size 0 with another root", _extends(0, 8, path=[], root1=STRAY)),
         (
             "from-0-with-hashes",
             "from size 0 with the hashes from size 1",
@@ -107,7 +86,7 @@ def _sizes() -> list[Case]:
         (
             "from-0-with-root",
             "from size 0 with the newer root as only hash",
-            _extends(0, 8, path=[root(_LEAVES[:8])]),
+            _extends(0, 8, path=[root(LEAVES[:8])]),
         ),
     ]
     shrinking = [
@@ -148,39 +127,39 @@ def _swapped(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _length() -> list[Case]:
-    path = consistency_proof(6, _LEAVES[:8])
-    four = consistency_proof(4, _LEAVES[:8])
+    path = consistency_proof(6, LEAVES[:8])
+    four = consistency_proof(4, LEAVES[:8])
     cases = [
         ("path-empty", "all hashes are missing", _extends(6, 8, path=[])),
         ("path-first-missing", "the first hash is missing", _extends(6, 8, path=path[1:])),
         ("path-last-missing", "the last hash is missing", _extends(6, 8, path=path[:-1])),
-        ("path-hash-behind", "one more hash behind", _extends(6, 8, path=[*path, _STRAY])),
-        ("path-hash-before", "one more hash before", _extends(6, 8, path=[_STRAY, *path])),
+        ("path-hash-behind", "one more hash behind", _extends(6, 8, path=[*path, STRAY])),
+        ("path-hash-before", "one more hash before", _extends(6, 8, path=[STRAY, *path])),
         (
             "path-root-behind",
             "the newer root once more behind",
-            _extends(6, 8, path=[*path, root(_LEAVES[:8])]),
+            _extends(6, 8, path=[*path, root(LEAVES[:8])]),
         ),
-        ("equal-with-hash", "equal sizes and roots, and a hash", _extends(8, 8, path=[_STRAY])),
+        ("equal-with-hash", "equal sizes and roots, and a hash", _extends(8, 8, path=[STRAY])),
         (
             "equal-with-root",
             "equal sizes and roots, and the root as hash",
-            _extends(8, 8, path=[root(_LEAVES[:8])]),
+            _extends(8, 8, path=[root(LEAVES[:8])]),
         ),
-        ("equal-one-with-hash", "one leaf twice, and a hash", _extends(1, 1, path=[_STRAY])),
+        ("equal-one-with-hash", "one leaf twice, and a hash", _extends(1, 1, path=[STRAY])),
         (
             "power-of-two-with-root",
             "from 4, with the older root before the hashes, which a power of two leaves out",
-            _extends(4, 8, path=[root(_LEAVES[:4]), *four]),
+            _extends(4, 8, path=[root(LEAVES[:4]), *four]),
         ),
         ("power-of-two-empty", "from 4 without a hash", _extends(4, 8, path=[])),
         (
             "power-of-two-no-growth",
             "from 4 to 8 without a hash and with the same root",
-            _extends(4, 8, path=[], root2=root(_LEAVES[:4])),
+            _extends(4, 8, path=[], root2=root(LEAVES[:4])),
         ),
         ("size2-doubled", "the same hashes, the newer size doubled", {**_extends(6, 8), "size2": "16"}),
-        ("size2-largest", "the same hashes, the largest size", {**_extends(6, 8), "size2": str(_LARGEST)}),
+        ("size2-largest", "the same hashes, the largest size", {**_extends(6, 8), "size2": str(LARGEST)}),
     ]
     return [
         _MAKER.refuse(slug, comment, "consistency-step-4", r, "inconsistent") for slug, comment, r in cases
@@ -188,13 +167,13 @@ def _length() -> list[Case]:
 
 
 def _roots() -> list[Case]:
-    path = consistency_proof(6, _LEAVES[:8])
-    forked = [*_LEAVES[:5], _STRAY, *_LEAVES[6:8]]
+    path = consistency_proof(6, LEAVES[:8])
+    forked = [*LEAVES[:5], STRAY, *LEAVES[6:8]]
     older = [
-        ("root1-bit", "the older root has one bit changed", _extends(6, 8, root1=flip(root(_LEAVES[:6])))),
+        ("root1-bit", "the older root has one bit changed", _extends(6, 8, root1=flip(root(LEAVES[:6])))),
         ("root1-zero", "the older root is 32 zero bytes", _extends(6, 8, root1=bytes(32))),
-        ("root1-other-size", "the older root is that of 5 leaves", _extends(6, 8, root1=root(_LEAVES[:5]))),
-        ("root1-is-root2", "the newer root as older root", _extends(6, 8, root1=root(_LEAVES[:8]))),
+        ("root1-other-size", "the older root is that of 5 leaves", _extends(6, 8, root1=root(LEAVES[:5]))),
+        ("root1-is-root2", "the newer root as older root", _extends(6, 8, root1=root(LEAVES[:8]))),
         (
             "first-hash-bit",
             "the first hash has one bit changed",
@@ -209,7 +188,7 @@ def _roots() -> list[Case]:
         (
             "path-of-other-sizes",
             "the hashes from 5 to 7 leaves, cut to length",
-            _extends(6, 8, path=consistency_proof(5, _LEAVES[:7])[:3]),
+            _extends(6, 8, path=consistency_proof(5, LEAVES[:7])[:3]),
         ),
         (
             "leaf-changed",
@@ -218,10 +197,10 @@ def _roots() -> list[Case]:
         ),
     ]
     newer = [
-        ("root2-bit", "the newer root has one bit changed", _extends(6, 8, root2=flip(root(_LEAVES[:8])))),
+        ("root2-bit", "the newer root has one bit changed", _extends(6, 8, root2=flip(root(LEAVES[:8])))),
         ("root2-zero", "the newer root is 32 zero bytes", _extends(6, 8, root2=bytes(32))),
-        ("root2-is-root1", "the older root as newer root", _extends(6, 8, root2=root(_LEAVES[:6]))),
-        ("root2-other-size", "the newer root is that of 7 leaves", _extends(6, 8, root2=root(_LEAVES[:7]))),
+        ("root2-is-root1", "the older root as newer root", _extends(6, 8, root2=root(LEAVES[:6]))),
+        ("root2-other-size", "the newer root is that of 7 leaves", _extends(6, 8, root2=root(LEAVES[:7]))),
         (
             "middle-hash-bit",
             "a hash that only the newer root rests on has one bit changed",
@@ -230,14 +209,14 @@ def _roots() -> list[Case]:
         (
             "power-of-two-hash-bit",
             "from 4: the only hash has one bit changed",
-            _extends(4, 8, path=[flip(consistency_proof(4, _LEAVES[:8])[0])]),
+            _extends(4, 8, path=[flip(consistency_proof(4, LEAVES[:8])[0])]),
         ),
         (
             "power-of-two-root1-bit",
             "from 4: the older root, on which the newer rests, has one bit changed",
-            _extends(4, 8, root1=flip(root(_LEAVES[:4]))),
+            _extends(4, 8, root1=flip(root(LEAVES[:4]))),
         ),
-        ("equal-other-root", "equal sizes with different roots", _extends(8, 8, root2=_STRAY)),
+        ("equal-other-root", "equal sizes with different roots", _extends(8, 8, root2=STRAY)),
         (
             "leaf-changed-behind",
             "the hashes of the older tree for a newer tree with a changed leaf",

@@ -7,7 +7,7 @@ from typing import Any
 from generator.example import EXAMPLE, KEY, LONG, NEIGHBOUR, OPERATOR, OTHER_KEY, OTHER_OPERATOR, VKEY
 from generator.ledger import consistency_file
 from generator.model import Case, Maker, Topic
-from generator.mutate import BAD_INTEGERS, flip, stray_bit
+from generator.mutate import BAD_INTEGERS, STRAY, flip, stray_bit
 from generator.signing import b64, checkpoint_text, key_id, note, signature_line
 from generator.tree import consistency_proof, sha256
 
@@ -17,7 +17,6 @@ _HASHES = consistency_proof(_OLD, LONG.leaves(_NEW))
 _OLDER = LONG.checkpoint(_OLD)
 _NEWER = LONG.checkpoint(_NEW)
 _FILE = consistency_file(_OLD, _HASHES, _NEWER)
-_STRAY = sha256(b"a hash that belongs nowhere")
 
 
 def _request(old: str = _OLDER, file: str = _FILE, keys: list[str] | None = None) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def _syntax() -> list[Case]:
             _FILE.replace(b64(_HASHES[0]), stray_bit(b64(_HASHES[0]))),
         ),
         ("hash-space", "a space behind a hash", _FILE.replace("=\n", "= \n", 1)),
-        ("hashes-64", "64 hashes", consistency_file(3, [_STRAY] * 64, _NEWER)),
+        ("hashes-64", "64 hashes", consistency_file(3, [STRAY] * 64, _NEWER)),
         ("two-on-a-line", "two hashes on one line", _FILE.replace("=\n", "= ", 1)),
         ("comment", "a comment line", _FILE.replace("\n", "\n# from 3 to 7\n", 1)),
         (
@@ -142,6 +141,13 @@ def _syntax() -> list[Case]:
     ]
     cases += [(slug, comment, _request(old=text)) for slug, comment, text in olds]
     cases.append(("key-broken", "a key that is none", _request(keys=[VKEY[:-1]])))
+    cases.append(
+        (
+            "older-before-file",
+            "no newline at the end of the older checkpoint, and a file of over 262,144 bytes",
+            _request(old=_OLDER[:-1], file="x" * 262_145),
+        )
+    )
     return [_MAKER.refuse(slug, comment, "step-1", request, "malformed") for slug, comment, request in cases]
 
 
@@ -174,7 +180,7 @@ def _claims() -> list[Case]:
         (
             "older-root-changed",
             "the root of the older checkpoint was changed",
-            _request(old=_OLDER.replace(b64(LONG.root(3)), b64(_STRAY))),
+            _request(old=_OLDER.replace(b64(LONG.root(3)), b64(STRAY))),
             "bad-signature",
         ),
         (
@@ -256,7 +262,7 @@ def _origins() -> list[Case]:
 
 
 def _forks() -> list[Case]:
-    other = _signed(LONG.origin, 3, _STRAY)
+    other = _signed(LONG.origin, 3, STRAY)
     zero = _signed(LONG.origin, 3, bytes(32))
     cases = [
         (
@@ -269,7 +275,7 @@ def _forks() -> list[Case]:
             "the same two, the other one older",
             _request(old=other, file=consistency_file(3, [], _OLDER)),
         ),
-        ("fork-with-hash", "the same two, and a hash", _request(file=consistency_file(3, [_STRAY], other))),
+        ("fork-with-hash", "the same two, and a hash", _request(file=consistency_file(3, [STRAY], other))),
         (
             "fork-old-wrong",
             "the same two, and `old` is another size",
@@ -320,8 +326,8 @@ def _proofs() -> list[Case]:
         ("hashes-missing", "no hashes", _with_hashes()),
         ("first-hash-missing", "the first hash is missing", _with_hashes(*rest)),
         ("last-hash-missing", "the last hash is missing", _with_hashes(*_HASHES[:-1])),
-        ("hash-behind", "one more hash behind", _with_hashes(*_HASHES, _STRAY)),
-        ("hash-before", "one more hash before", _with_hashes(_STRAY, *_HASHES)),
+        ("hash-behind", "one more hash behind", _with_hashes(*_HASHES, STRAY)),
+        ("hash-before", "one more hash before", _with_hashes(STRAY, *_HASHES)),
         ("first-hash-bit", "the first hash has one bit changed", _with_hashes(flip(first), *rest)),
         (
             "second-hash-bit",
@@ -334,11 +340,11 @@ def _proofs() -> list[Case]:
             _with_hashes(*_HASHES[:-1], flip(_HASHES[-1])),
         ),
         ("hashes-reversed", "the hashes in the opposite order", _with_hashes(*reversed(_HASHES))),
-        ("hashes-63", "63 hashes", _with_hashes(*[_STRAY] * 63)),
+        ("hashes-63", "63 hashes", _with_hashes(*[STRAY] * 63)),
         (
             "equal-with-hash",
             "equal sizes and roots, and a hash",
-            _request(file=consistency_file(3, [_STRAY], _OLDER)),
+            _request(file=consistency_file(3, [STRAY], _OLDER)),
         ),
         (
             "newer-smaller",
@@ -353,12 +359,12 @@ def _proofs() -> list[Case]:
         (
             "older-not-prefix",
             "the operator signed an older root that the newer tree does not begin with",
-            _request(old=_signed(LONG.origin, 3, _STRAY)),
+            _request(old=_signed(LONG.origin, 3, STRAY)),
         ),
         (
             "newer-not-extension",
             "the operator signed a newer root that does not extend the older tree",
-            _request(file=consistency_file(3, _HASHES, _signed(LONG.origin, 7, _STRAY))),
+            _request(file=consistency_file(3, _HASHES, _signed(LONG.origin, 7, STRAY))),
         ),
         (
             "newer-size-8",

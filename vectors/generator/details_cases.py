@@ -158,6 +158,11 @@ def _bounds() -> list[Case]:
         ("levels-9-arrays", "nine levels, eight of them arrays", _nested(9, "[]")),
         ("levels-9-mixed", "nine levels, mixed", '{"a":[{"b":[{"c":[{"d":[[]]}]}]}]}'),
         ("levels-500", "500 levels", _nested(500, "[]")),
+        (
+            "levels-9-and-large",
+            "nine levels, and over 16,384 bytes",
+            f'{{"a":{_nested(8)},{_sized(16385)[1:]}',
+        ),
     ]
     large = [
         ("bytes-16385", "16,385 bytes", _sized(16385)),
@@ -173,8 +178,15 @@ def _bounds() -> list[Case]:
             for slug, comment, text in deep
         ),
         *(
-            _MAKER.refuse(slug, comment, "step-2", _as_read(text), "too-large")
+            _MAKER.refuse(slug, comment, "step-3", _as_read(text), "too-large")
             for slug, comment, text in large
+        ),
+        _MAKER.refuse(
+            "bytes-16385-and-salt",
+            "16,385 bytes, and a salt of 31 bytes",
+            "step-3",
+            _request(_sized(16385), salted=_SALT[2:]),
+            "too-large",
         ),
     ]
 
@@ -206,10 +218,20 @@ def _numbers() -> list[Case]:
     for slug, comment, token in texts:
         text = f'{{"a":{token}}}'
         # Committed to as it is written: only the rule for numbers refuses it.
-        cases.append(_MAKER.refuse(slug, comment, "step-3", _committed(text), "malformed"))
+        cases.append(_MAKER.refuse(slug, comment, "step-1", _committed(text), "malformed"))
     nested = '{"metadata":{"ids":[1,2,9007199254740993]},"reason":"a"}'
     cases.append(
-        _MAKER.refuse("inner", "a number above 2^53 deep inside", "step-3", _committed(nested), "malformed")
+        _MAKER.refuse("inner", "a number above 2^53 deep inside", "step-1", _committed(nested), "malformed")
+    )
+    large = f'{{"a":9007199254740993,{_sized(16385)[1:]}'
+    cases.append(
+        _MAKER.refuse(
+            "number-and-large",
+            "2^53+1, and over 16,384 bytes",
+            "step-1",
+            _committed(large),
+            "malformed",
+        )
     )
     return cases
 
@@ -338,6 +360,6 @@ TOPIC = Topic(
     "details",
     "Details: the value is JSON text, the commitment is SHA-256(salt || canonical form of the value). "
     "The operation takes any object; which members belong to which entry is a receipt's to check.",
-    [*_accepted(), *_syntax(), *_bounds(), *_numbers(), *_hashes(), *_mismatches()],
+    [*_accepted(), *_syntax(), *_numbers(), *_bounds(), *_hashes(), *_mismatches()],
     by_step=True,
 )

@@ -6,13 +6,11 @@ from typing import Any
 
 from generator.example import EXAMPLE
 from generator.model import Case, Maker, Topic
-from generator.mutate import BAD_HASHES, BAD_INTEGERS, flip
+from generator.mutate import STRAY, flip
+from generator.proof_parts import LARGEST, LEAVES, syntax
 from generator.tree import audit_path, leaf_hash, node_hash, path_length, root, root_of_path, sha256
 
 _MAKER = Maker("inclusion", "tree.md")
-_LEAVES = [leaf_hash(f"leaf {n}".encode()) for n in range(257)]
-_LARGEST = 2**63 - 1
-_STRAY = sha256(b"a hash that belongs nowhere")
 
 
 def _included(
@@ -24,11 +22,11 @@ def _included(
     top: bytes | None = None,
 ) -> dict[str, Any]:
     """Return the request for a leaf of the test tree; what is not named is right."""
-    leaves = _LEAVES[:size]
+    leaves = LEAVES[:size]
     return {
         "index": str(index),
         "size": str(size),
-        "leafHash": (_LEAVES[index] if leaf is None else leaf).hex(),
+        "leafHash": (LEAVES[index] if leaf is None else leaf).hex(),
         "path": [item.hex() for item in (audit_path(index, leaves) if path is None else path)],
         "root": (root(leaves) if top is None else top).hex(),
     }
@@ -37,11 +35,11 @@ def _included(
 def _huge(index: int, size: int) -> dict[str, Any]:
     """Return the request for a leaf of a tree too large to build: its path is made up, its root follows."""
     path = [sha256(f"made up {level}".encode()) for level in range(path_length(index, size))]
-    top = root_of_path(index, size, _LEAVES[0], path)
+    top = root_of_path(index, size, LEAVES[0], path)
     return {
         "index": str(index),
         "size": str(size),
-        "leafHash": _LEAVES[0].hex(),
+        "leafHash": LEAVES[0].hex(),
         "path": [item.hex() for item in path],
         "root": top.hex(),
     }
@@ -66,10 +64,10 @@ def _accepted() -> list[Case]:
             for m, n in places
         ),
         _MAKER.accept(
-            "largest-first", "the first leaf of the largest tree: 63 hashes", last, _huge(0, _LARGEST), {}
+            "largest-first", "the first leaf of the largest tree: 63 hashes", last, _huge(0, LARGEST), {}
         ),
         _MAKER.accept(
-            "largest-last", "the last leaf of the largest tree", last, _huge(_LARGEST - 1, _LARGEST), {}
+            "largest-last", "the last leaf of the largest tree", last, _huge(LARGEST - 1, LARGEST), {}
         ),
         _MAKER.accept(
             "size-not-in-root",
@@ -85,27 +83,9 @@ def _accepted() -> list[Case]:
 def _syntax() -> list[Case]:
     good = _included(5, 8)
     step = "inclusion-step-1"
-    cases = [
-        _MAKER.refuse(
-            f"{member}-{slug}",
-            f"{member}: {comment}",
-            step,
-            {**good, member: text.format(good[member])},
-            "malformed",
-        )
-        for member in ("index", "size")
-        for slug, comment, text in BAD_INTEGERS
-    ]
-    for slug, comment, change in BAD_HASHES:
-        for member in ("leafHash", "root"):
-            request = {**good, member: change(good[member])}
-            cases.append(
-                _MAKER.refuse(f"{member}-{slug}", f"{member}: {comment}", step, request, "malformed")
-            )
-        request = {**good, "path": [good["path"][0], change(good["path"][1]), good["path"][2]]}
-        cases.append(_MAKER.refuse(f"path-{slug}", f"path: {comment}", step, request, "malformed"))
-    long = {**_huge(0, _LARGEST), "path": [*_huge(0, _LARGEST)["path"], _STRAY.hex()]}
-    cases.append(_MAKER.refuse("path-64", "64 hashes, more than any tree needs", step, long, "malformed"))
+    cases = syntax(
+        _MAKER, step, good, _huge(0, LARGEST), integers=("index", "size"), hashes=("leafHash", "root")
+    )
     bad_and_outside = {**good, "index": "8", "root": good["root"][:-2]}
     cases.append(
         _MAKER.refuse(
@@ -121,7 +101,7 @@ def _index() -> list[Case]:
     cases = [
         ("index-is-size", "the index is the size", {**good, "index": "8"}),
         ("index-beyond-size", "the index is 5 more than the size", {**good, "index": "13"}),
-        ("index-largest", "the largest integer as index", {**good, "index": str(_LARGEST)}),
+        ("index-largest", "the largest integer as index", {**good, "index": str(LARGEST)}),
         ("size-0", "an empty tree has no leaf", {**one, "size": "0", "root": sha256(b"").hex()}),
         ("size-1-index-1", "index 1 of a tree of one leaf", {**one, "index": "1"}),
         ("size-5-index-5", "the tree is said to be smaller", {**good, "size": "5"}),
@@ -137,21 +117,21 @@ def _index() -> list[Case]:
 
 
 def _length() -> list[Case]:
-    path = audit_path(5, _LEAVES[:8])
+    path = audit_path(5, LEAVES[:8])
     cases = [
         ("path-empty", "all hashes are missing", _included(5, 8, path=[])),
         ("path-first-missing", "the first hash is missing", _included(5, 8, path=path[1:])),
         ("path-last-missing", "the last hash is missing", _included(5, 8, path=path[:-1])),
-        ("path-hash-behind", "one more hash behind", _included(5, 8, path=[*path, _STRAY])),
-        ("path-hash-before", "one more hash before", _included(5, 8, path=[_STRAY, *path])),
-        ("path-root-behind", "the root once more behind", _included(5, 8, path=[*path, root(_LEAVES[:8])])),
-        ("path-leaf-before", "the leaf once more before", _included(5, 8, path=[_LEAVES[5], *path])),
+        ("path-hash-behind", "one more hash behind", _included(5, 8, path=[*path, STRAY])),
+        ("path-hash-before", "one more hash before", _included(5, 8, path=[STRAY, *path])),
+        ("path-root-behind", "the root once more behind", _included(5, 8, path=[*path, root(LEAVES[:8])])),
+        ("path-leaf-before", "the leaf once more before", _included(5, 8, path=[LEAVES[5], *path])),
         (
             "path-hash-twice",
             "the middle hash twice",
             _included(5, 8, path=[path[0], path[1], path[1], path[2]]),
         ),
-        ("single-leaf-with-path", "a tree of one leaf, and a hash", _included(0, 1, path=[_STRAY])),
+        ("single-leaf-with-path", "a tree of one leaf, and a hash", _included(0, 1, path=[STRAY])),
         (
             "single-leaf-as-two",
             "the path of a tree of two, for a tree of one",
@@ -168,12 +148,12 @@ def _length() -> list[Case]:
             "the same path, size and index halved",
             {**_included(4, 8), "size": "4", "index": "2"},
         ),
-        ("size-largest", "the same path, the largest size", {**_included(5, 8), "size": str(_LARGEST)}),
-        ("64-leaf-path", "63 hashes for a tree of 8", _included(5, 8, path=[_STRAY] * 63)),
+        ("size-largest", "the same path, the largest size", {**_included(5, 8), "size": str(LARGEST)}),
+        ("64-leaf-path", "63 hashes for a tree of 8", _included(5, 8, path=[STRAY] * 63)),
         (
             "node-as-leaf",
             "an inner node passed off as a leaf, its path one shorter",
-            _included(5, 8, leaf=node_hash(_LEAVES[4], _LEAVES[5]), path=path[1:]),
+            _included(5, 8, leaf=node_hash(LEAVES[4], LEAVES[5]), path=path[1:]),
         ),
     ]
     return [
@@ -182,10 +162,10 @@ def _length() -> list[Case]:
 
 
 def _root() -> list[Case]:
-    path = audit_path(5, _LEAVES[:8])
+    path = audit_path(5, LEAVES[:8])
     # An odd node is moved up, never paired with itself (CVE-2012-2459).
-    doubled = node_hash(node_hash(_LEAVES[0], _LEAVES[1]), node_hash(_LEAVES[2], _LEAVES[2]))
-    plain = sha256(_LEAVES[0] + _LEAVES[1])
+    doubled = node_hash(node_hash(LEAVES[0], LEAVES[1]), node_hash(LEAVES[2], LEAVES[2]))
+    plain = sha256(LEAVES[0] + LEAVES[1])
     cases = [
         (
             "first-hash-bit",
@@ -202,15 +182,15 @@ def _root() -> list[Case]:
             "the last hash of the path has one bit changed",
             _included(5, 8, path=[*path[:-1], flip(path[-1])]),
         ),
-        ("leaf-bit", "the leaf hash has one bit changed", _included(5, 8, leaf=flip(_LEAVES[5]))),
-        ("root-bit", "the root has one bit changed", _included(5, 8, top=flip(root(_LEAVES[:8])))),
+        ("leaf-bit", "the leaf hash has one bit changed", _included(5, 8, leaf=flip(LEAVES[5]))),
+        ("root-bit", "the root has one bit changed", _included(5, 8, top=flip(root(LEAVES[:8])))),
         ("path-reversed", "the path in the opposite order", _included(5, 8, path=path[::-1])),
         (
             "path-two-swapped",
             "the last two hashes in the opposite order",
             _included(5, 8, path=[path[0], path[2], path[1]]),
         ),
-        ("path-of-neighbour", "the path of leaf 4", _included(5, 8, path=audit_path(4, _LEAVES[:8]))),
+        ("path-of-neighbour", "the path of leaf 4", _included(5, 8, path=audit_path(4, LEAVES[:8]))),
         (
             "index-of-neighbour",
             "the index of the neighbour: left and right change places",
@@ -222,12 +202,12 @@ def _root() -> list[Case]:
             "the index of the same place in the other half",
             {**_included(5, 8), "index": "1"},
         ),
-        ("leaf-of-neighbour", "the leaf hash of leaf 4", _included(5, 8, leaf=_LEAVES[4])),
-        ("leaf-is-root", "the root as leaf hash", _included(5, 8, leaf=root(_LEAVES[:8]))),
-        ("root-of-smaller-tree", "the root of a tree of 7", _included(5, 8, top=root(_LEAVES[:7]))),
+        ("leaf-of-neighbour", "the leaf hash of leaf 4", _included(5, 8, leaf=LEAVES[4])),
+        ("leaf-is-root", "the root as leaf hash", _included(5, 8, leaf=root(LEAVES[:8]))),
+        ("root-of-smaller-tree", "the root of a tree of 7", _included(5, 8, top=root(LEAVES[:7]))),
         ("root-zero", "a root of 32 zero bytes", _included(5, 8, top=bytes(32))),
         ("root-empty-tree", "the root of the empty tree", _included(5, 8, top=sha256(b""))),
-        ("root-is-leaf", "the leaf hash as root", _included(5, 8, top=_LEAVES[5])),
+        ("root-is-leaf", "the leaf hash as root", _included(5, 8, top=LEAVES[5])),
         (
             "hashes-zero",
             "all hashes zero",
@@ -239,11 +219,11 @@ def _root() -> list[Case]:
             _included(0, 3, top=doubled),
         ),
         ("no-node-prefix", "the root of a tree whose nodes lack the byte 0x01", _included(0, 2, top=plain)),
-        ("single-leaf-other-root", "a tree of one leaf with another root", _included(0, 1, top=_STRAY)),
+        ("single-leaf-other-root", "a tree of one leaf with another root", _included(0, 1, top=STRAY)),
         (
             "single-leaf-rehashed",
             "a tree of one leaf whose root is a hash of the leaf hash",
-            _included(0, 1, top=leaf_hash(_LEAVES[0])),
+            _included(0, 1, top=leaf_hash(LEAVES[0])),
         ),
         ("largest-bit", "the 63rd hash of the largest tree has one bit changed", _flipped_largest()),
     ]
@@ -253,7 +233,7 @@ def _root() -> list[Case]:
 
 
 def _flipped_largest() -> dict[str, Any]:
-    request = _huge(0, _LARGEST)
+    request = _huge(0, LARGEST)
     return {**request, "path": [*request["path"][:-1], flip(bytes.fromhex(request["path"][-1])).hex()]}
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from generator.tree import sha256
+
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+STRAY = sha256(b"a hash that belongs nowhere")
 
 # Integers as they must not be written, tried in every place where an integer stands; `{}` is a good one.
 BAD_INTEGERS = [

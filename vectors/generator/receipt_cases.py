@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from generator import receipt_claim_cases, receipt_customer_cases, receipt_form_cases, receipt_proof_cases
+from generator import (
+    receipt_claim_cases,
+    receipt_customer_cases,
+    receipt_form_cases,
+    receipt_order_cases,
+    receipt_proof_cases,
+)
 from generator.example import (
     EXAMPLE,
     KEY,
@@ -15,15 +21,16 @@ from generator.example import (
     OTHER_KEY,
     OTHER_OPERATOR,
     VKEY,
-    WITNESS,
-    WITNESS_KEY,
 )
 from generator.ledger import Log
-from generator.model import Case, Maker, Topic
+from generator.model import Case, Topic
 from generator.receipt_parts import (
+    LINE,
+    MAKER,
     ORIGIN,
     SIZE,
     TEXT,
+    WITNESS_LINE,
     changed,
     named,
     plain,
@@ -32,17 +39,7 @@ from generator.receipt_parts import (
     text,
     without,
 )
-from generator.signing import key_id, note, signature_line
-from generator.tree import sha256
-
-_MAKER = Maker("receipt", "receipt.md")
-_STRAY = sha256(b"a hash that belongs nowhere")
-_LINE = KEY.line(ORIGIN, TEXT)
-_ID = key_id(ORIGIN, KEY.public)
-_SIGNATURE = KEY.sign(TEXT)
-_WITNESS_LINE = signature_line(
-    WITNESS, key_id(WITNESS, WITNESS_KEY.public), bytes(8) + WITNESS_KEY.sign(TEXT)
-)
+from generator.signing import note, signature_line
 
 
 def _facts(log: Log, index: int, size: int, *, customer: bool = False) -> dict[str, Any]:
@@ -62,7 +59,7 @@ def _accepted() -> list[Case]:
     backwards = {name: plain()[name] for name in ("type", "proof", "entry", "details")}
     backwards["entry"] = dict(sorted(plain()["entry"].items(), reverse=True))
     with_witness = note(
-        TEXT, signature_line("large.example.org", b"\1\2\3\4", bytes(2428)), _LINE, _WITNESS_LINE
+        TEXT, signature_line("large.example.org", b"\1\2\3\4", bytes(2428)), LINE, WITNESS_LINE
     )
     bare = without(named, "open", "details")
     del bare["details"]
@@ -77,6 +74,12 @@ def _accepted() -> list[Case]:
             full,
         ),
         ("log-key", "with the key under the log's origin", request(plain(), keys=[KEY.vkey(ORIGIN)]), quiet),
+        (
+            "both-keys",
+            "with the operator's key and the same key under the log's origin",
+            request(plain(), keys=[VKEY, KEY.vkey(ORIGIN)]),
+            quiet,
+        ),
         (
             "several-keys",
             "with other keys before",
@@ -163,7 +166,7 @@ def _accepted() -> list[Case]:
         )
         for index, size in places
     ]
-    return [_MAKER.accept(slug, comment, "step-7", asked, output) for slug, comment, asked, output in cases]
+    return [MAKER.accept(slug, comment, "step-7", asked, output) for slug, comment, asked, output in cases]
 
 
 TOPIC = Topic(
@@ -175,6 +178,7 @@ TOPIC = Topic(
         *receipt_proof_cases.cases(),
         *receipt_claim_cases.cases(),
         *receipt_customer_cases.cases(),
+        *receipt_order_cases.cases(),
     ],
     by_step=True,
 )

@@ -15,15 +15,20 @@ from generator.example import (
 )
 from generator.keys import raise_s
 from generator.ledger import Log, jcs, tlog_proof
-from generator.model import Case, Maker
-from generator.mutate import flip
+from generator.model import Case
+from generator.mutate import STRAY, flip
 from generator.receipt_parts import (
     CHECKPOINT,
+    KEY_ID,
+    LINE,
+    MAKER,
     ORIGIN,
     PATH,
     ROOT,
+    SIGNATURE,
     SIZE,
     TEXT,
+    WITNESS_LINE,
     Receipt,
     changed,
     plain,
@@ -34,15 +39,6 @@ from generator.receipt_parts import (
 )
 from generator.signing import checkpoint_text, key_id, note, signature_line
 from generator.tree import leaf_hash, sha256
-
-_MAKER = Maker("receipt", "receipt.md")
-_STRAY = sha256(b"a hash that belongs nowhere")
-_LINE = KEY.line(ORIGIN, TEXT)
-_ID = key_id(ORIGIN, KEY.public)
-_SIGNATURE = KEY.sign(TEXT)
-_WITNESS_LINE = signature_line(
-    WITNESS, key_id(WITNESS, WITNESS_KEY.public), bytes(8) + WITNESS_KEY.sign(TEXT)
-)
 
 
 def _with_note(written: str) -> Receipt:
@@ -87,12 +83,12 @@ def _keys() -> list[Case]:
         (
             "line-other-id",
             "the id in the signature line is that of the operator's key",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, key_id(OPERATOR, KEY.public), _SIGNATURE)))),
+            request(_with_note(note(TEXT, signature_line(ORIGIN, key_id(OPERATOR, KEY.public), SIGNATURE)))),
         ),
         (
             "witness-only",
             "only a witness signed",
-            request(_with_note(note(TEXT, _WITNESS_LINE)), keys=[VKEY, WITNESS_KEY.vkey(WITNESS)]),
+            request(_with_note(note(TEXT, WITNESS_LINE)), keys=[VKEY, WITNESS_KEY.vkey(WITNESS)]),
         ),
         (
             "origin-of-neighbour",
@@ -109,12 +105,12 @@ def _keys() -> list[Case]:
         (
             "size-changed",
             "the size of the checkpoint changed to 5",
-            request(_with_note(note(checkpoint_text(ORIGIN, 5, ROOT), _LINE))),
+            request(_with_note(note(checkpoint_text(ORIGIN, 5, ROOT), LINE))),
         ),
         (
             "root-changed",
             "the root of the checkpoint changed",
-            request(_with_note(note(checkpoint_text(ORIGIN, 4, _STRAY), _LINE))),
+            request(_with_note(note(checkpoint_text(ORIGIN, 4, STRAY), LINE))),
         ),
         (
             "root-fits-entry",
@@ -124,39 +120,39 @@ def _keys() -> list[Case]:
         (
             "signature-bit",
             "the signature has one bit changed",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, _ID, flip(_SIGNATURE))))),
+            request(_with_note(note(TEXT, signature_line(ORIGIN, KEY_ID, flip(SIGNATURE))))),
         ),
         (
             "signature-63-bytes",
             "a signature of 63 bytes",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, _ID, _SIGNATURE[:63])))),
+            request(_with_note(note(TEXT, signature_line(ORIGIN, KEY_ID, SIGNATURE[:63])))),
         ),
         (
             "signature-65-bytes",
             "a signature of 65 bytes",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, _ID, _SIGNATURE + b"\0")))),
+            request(_with_note(note(TEXT, signature_line(ORIGIN, KEY_ID, SIGNATURE + b"\0")))),
         ),
         (
             "signature-s-plus-l",
             "S is not reduced",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, _ID, raise_s(_SIGNATURE))))),
+            request(_with_note(note(TEXT, signature_line(ORIGIN, KEY_ID, raise_s(SIGNATURE))))),
         ),
         (
             "signature-of-neighbour",
             "the signature of another log's checkpoint",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, _ID, KEY.sign(NEIGHBOUR.text(4)))))),
+            request(_with_note(note(TEXT, signature_line(ORIGIN, KEY_ID, KEY.sign(NEIGHBOUR.text(4)))))),
         ),
         (
             "signature-of-proof",
             "the whole proof was signed instead of the text",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, _ID, KEY.sign(proof()))))),
+            request(_with_note(note(TEXT, signature_line(ORIGIN, KEY_ID, KEY.sign(proof()))))),
         ),
         (
             "second-key-bad",
             "one known key verifies, the other known key does not",
             request(
                 _with_note(
-                    note(TEXT, _LINE, signature_line(ORIGIN, key_id(ORIGIN, OTHER_KEY.public), bytes(64)))
+                    note(TEXT, LINE, signature_line(ORIGIN, key_id(ORIGIN, OTHER_KEY.public), bytes(64)))
                 ),
                 keys=[VKEY, *other_keys],
             ),
@@ -164,12 +160,14 @@ def _keys() -> list[Case]:
         (
             "bad-signature-and-origin",
             "a bad signature, and another origin is expected",
-            request(_with_note(note(TEXT, signature_line(ORIGIN, _ID, bytes(64)))), origin=NEIGHBOUR.origin),
+            request(
+                _with_note(note(TEXT, signature_line(ORIGIN, KEY_ID, bytes(64)))), origin=NEIGHBOUR.origin
+            ),
         ),
     ]
     return [
-        *(_MAKER.refuse(slug, comment, "step-2", asked, "unknown-key") for slug, comment, asked in unknown),
-        *(_MAKER.refuse(slug, comment, "step-2", asked, "bad-signature") for slug, comment, asked in bad),
+        *(MAKER.refuse(slug, comment, "step-2", asked, "unknown-key") for slug, comment, asked in unknown),
+        *(MAKER.refuse(slug, comment, "step-2", asked, "bad-signature") for slug, comment, asked in bad),
     ]
 
 
@@ -179,7 +177,7 @@ def _forged() -> Receipt:
     forged = Log(OPERATOR, "acme", "cust_001", key=KEY, reference_key=EXAMPLE.reference_key)
     forged.entries = [*EXAMPLE.entries[:2], entry, EXAMPLE.entries[3]]
     receipt = changed(plain, "entry", to=entry)
-    written = note(checkpoint_text(ORIGIN, SIZE, forged.root(SIZE)), _LINE)
+    written = note(checkpoint_text(ORIGIN, SIZE, forged.root(SIZE)), LINE)
     return {**receipt, "proof": tlog_proof(2, forged.path(2, SIZE), written)}
 
 
@@ -223,7 +221,7 @@ def _origins() -> list[Case]:
             request(changed(plain, "proof", to=proof(index=1)), origin=NEIGHBOUR.origin),
         ),
     ]
-    return [_MAKER.refuse(slug, comment, "step-3", asked, "wrong-origin") for slug, comment, asked in cases]
+    return [MAKER.refuse(slug, comment, "step-3", asked, "wrong-origin") for slug, comment, asked in cases]
 
 
 def _indices() -> list[Case]:
@@ -269,11 +267,11 @@ def _indices() -> list[Case]:
         (
             "index-and-root",
             "the proof says index 1, and a hash is wrong",
-            changed(plain, "proof", to=proof(index=1, path=[_STRAY, _STRAY])),
+            changed(plain, "proof", to=proof(index=1, path=[STRAY, STRAY])),
         ),
     ]
     return [
-        _MAKER.refuse(slug, comment, "step-4", request(receipt), "index-mismatch")
+        MAKER.refuse(slug, comment, "step-4", request(receipt), "index-mismatch")
         for slug, comment, receipt in cases
     ]
 
@@ -289,9 +287,9 @@ def _roots() -> list[Case]:
         ("hashes-none", "no hashes", []),
         ("first-hash-missing", "the first hash is missing", [PATH[1]]),
         ("last-hash-missing", "the last hash is missing", [PATH[0]]),
-        ("hash-behind", "one more hash behind", [*PATH, _STRAY]),
+        ("hash-behind", "one more hash behind", [*PATH, STRAY]),
         ("hash-before", "one more hash before", [leaf_hash(jcs(EXAMPLE.entries[2])), *PATH]),
-        ("hashes-63", "63 hashes", [_STRAY] * 63),
+        ("hashes-63", "63 hashes", [STRAY] * 63),
         ("hashes-of-index-3", "the path of index 3", EXAMPLE.path(3, SIZE)),
     ]
     members = [
@@ -347,7 +345,7 @@ def _roots() -> list[Case]:
         (
             "checkpoint-other-root",
             "the operator signed another root",
-            changed(plain, "proof", to=proof(checkpoint=signed_checkpoint(root=_STRAY))),
+            changed(plain, "proof", to=proof(checkpoint=signed_checkpoint(root=STRAY))),
         ),
         (
             "checkpoint-leaf-as-root",
@@ -364,12 +362,12 @@ def _roots() -> list[Case]:
             changed(
                 lambda: changed(plain, "details", "value", "reason", to="x"),
                 "proof",
-                to=proof(path=[_STRAY, PATH[1]]),
+                to=proof(path=[STRAY, PATH[1]]),
             ),
         ),
     ]
     return [
-        _MAKER.refuse(slug, comment, "step-5", request(receipt), "root-mismatch")
+        MAKER.refuse(slug, comment, "step-5", request(receipt), "root-mismatch")
         for slug, comment, receipt in cases
     ]
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from generator.example import (
     EXAMPLE,
-    KEY,
     LONG,
     NEIGHBOUR,
-    WITNESS,
-    WITNESS_KEY,
     salt,
 )
-from generator.model import Case, Maker
+from generator.model import Case
 from generator.mutate import flip
 from generator.receipt_parts import (
+    MAKER,
     ORIGIN,
     PATH,
     ROOT,
     SIZE,
-    TEXT,
     changed,
     named,
     paths_as_text,
@@ -26,17 +23,7 @@ from generator.receipt_parts import (
     request,
     without,
 )
-from generator.signing import b64, key_id, signature_line
-from generator.tree import sha256
-
-_MAKER = Maker("receipt", "receipt.md")
-_STRAY = sha256(b"a hash that belongs nowhere")
-_LINE = KEY.line(ORIGIN, TEXT)
-_ID = key_id(ORIGIN, KEY.public)
-_SIGNATURE = KEY.sign(TEXT)
-_WITNESS_LINE = signature_line(
-    WITNESS, key_id(WITNESS, WITNESS_KEY.public), bytes(8) + WITNESS_KEY.sign(TEXT)
-)
+from generator.signing import b64
 
 
 def _details() -> list[Case]:
@@ -102,7 +89,7 @@ def _details() -> list[Case]:
         ),
     ]
     return [
-        _MAKER.refuse(slug, comment, "step-6", request(receipt), "details-mismatch")
+        MAKER.refuse(slug, comment, "step-6", request(receipt), "details-mismatch")
         for slug, comment, receipt in cases
     ]
 
@@ -226,10 +213,10 @@ def _opens() -> list[Case]:
     ]
     return [
         *(
-            _MAKER.refuse(f"open-{slug}", comment, "step-7", asked, "wrong-origin")
+            MAKER.refuse(f"open-{slug}", comment, "step-7", asked, "wrong-origin")
             for slug, comment, asked in origins
         ),
-        _MAKER.refuse(
+        MAKER.refuse(
             "open-is-delta",
             "`open` holds the delta of index 1, with its path",
             "step-7",
@@ -237,11 +224,11 @@ def _opens() -> list[Case]:
             "index-mismatch",
         ),
         *(
-            _MAKER.refuse(f"open-{slug}", comment, "step-7", request(receipt), "root-mismatch")
+            MAKER.refuse(f"open-{slug}", comment, "step-7", request(receipt), "root-mismatch")
             for slug, comment, receipt in roots
         ),
         *(
-            _MAKER.refuse(f"open-details-{slug}", comment, "step-7", request(receipt), "details-mismatch")
+            MAKER.refuse(f"open-details-{slug}", comment, "step-7", request(receipt), "details-mismatch")
             for slug, comment, receipt in details
         ),
     ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
-from generator.entry_cases import bad_origins
+from generator.entry_parts import bad_origins
 from generator.example import EXAMPLE, VKEY, salt
 from generator.keys import BAD_VKEYS
 from generator.ledger import commitment
-from generator.model import Case, Maker
-from generator.mutate import stray_bit
+from generator.model import Case
+from generator.mutate import STRAY, stray_bit
 from generator.receipt_parts import (
+    MAKER,
     PATH,
     Receipt,
     changed,
@@ -18,22 +19,14 @@ from generator.receipt_parts import (
     paths_as_text,
     plain,
     proof,
+    refuse_form,
     request,
     text,
     without,
 )
 from generator.signing import b64
-from generator.tree import sha256
 
-_MAKER = Maker("receipt", "receipt.md")
 _PLAIN = text(plain())
-_STRAY = sha256(b"a hash that belongs nowhere")
-
-
-def _refuse(cases: list[tuple[str, str, Receipt | str]], code: str = "malformed") -> list[Case]:
-    return [
-        _MAKER.refuse(slug, comment, "step-1", request(receipt), code) for slug, comment, receipt in cases
-    ]
 
 
 def _container() -> list[Case]:
@@ -101,7 +94,7 @@ def _container() -> list[Case]:
         ("details-null", "the details are null instead of absent", changed(plain, "details", to=None)),
         ("open-null", "`open` is null instead of absent", changed(named, "open", to=None)),
     ]
-    return _refuse(cases)
+    return refuse_form(cases)
 
 
 def _members() -> list[Case]:
@@ -200,7 +193,7 @@ def _members() -> list[Case]:
         (
             "open-path-64",
             "64 hashes in the path",
-            changed(named, "open", "path", to=paths_as_text([_STRAY] * 64)),
+            changed(named, "open", "path", to=paths_as_text([STRAY] * 64)),
         ),
         (
             "open-entry-credits",
@@ -227,7 +220,7 @@ def _members() -> list[Case]:
         )
         for slug, comment, origin in bad_origins(open_entry["origin"])[:3]
     ]
-    return [*_refuse(cases), *_refuse(_values_of_other_shape())]
+    return [*refuse_form(cases), *refuse_form(_values_of_other_shape())]
 
 
 def _with_metadata(metadata: object) -> Receipt:
@@ -315,7 +308,7 @@ def _types() -> list[Case]:
             broken,
         ),
     ]
-    return [*_refuse(unknowns, "unknown-type"), *_refuse(malformed)]
+    return [*refuse_form(unknowns, "unknown-type"), *refuse_form(malformed)]
 
 
 def _bounds() -> list[Case]:
@@ -327,12 +320,12 @@ def _bounds() -> list[Case]:
         ("entry-too-large", "an entry of over 2,048 bytes", {**without(plain, "details"), "entry": long}),
         ("details-too-large", "details of 16,385 bytes", wide),
     ]
-    return _refuse(cases, "too-large")
+    return refuse_form(cases, "too-large")
 
 
 def _keys() -> list[Case]:
     return [
-        _MAKER.refuse(
+        MAKER.refuse(
             slug, f"among the keys given: {comment}", "step-1", request(plain(), keys=[key]), "malformed"
         )
         for slug, comment, key in BAD_VKEYS

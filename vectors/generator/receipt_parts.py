@@ -5,19 +5,26 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from generator.example import EXAMPLE, KEY, VKEY
+from generator.example import EXAMPLE, KEY, VKEY, WITNESS, WITNESS_KEY
 from generator.ledger import jcs, tlog_proof
-from generator.signing import b64, checkpoint_text, note
+from generator.model import Case, Maker
+from generator.signing import b64, checkpoint_text, key_id, note, signature_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MAKER = Maker("receipt", "receipt.md")
 ORIGIN = EXAMPLE.origin
 SIZE = 4
 PATH = EXAMPLE.path(2, SIZE)
 ROOT = EXAMPLE.root(SIZE)
 TEXT = EXAMPLE.text(SIZE)
 CHECKPOINT = EXAMPLE.checkpoint(SIZE)
+# The signature line of the checkpoint and its parts, and one of a witness: 8 bytes of time before the signature.
+LINE = KEY.line(ORIGIN, TEXT)
+KEY_ID = key_id(ORIGIN, KEY.public)
+SIGNATURE = KEY.sign(TEXT)
+WITNESS_LINE = signature_line(WITNESS, key_id(WITNESS, WITNESS_KEY.public), bytes(8) + WITNESS_KEY.sign(TEXT))
 
 Receipt = dict[str, Any]
 
@@ -94,3 +101,8 @@ def request(
     if customer is not None:
         asked["customer"] = customer
     return asked
+
+
+def refuse_form(cases: list[tuple[str, str, Receipt | str]], code: str = "malformed") -> list[Case]:
+    """Return cases that step 1 refuses, each named by slug, comment and receipt."""
+    return [MAKER.refuse(slug, comment, "step-1", request(receipt), code) for slug, comment, receipt in cases]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from generator.entry_cases import bad_origins
+from generator.entry_parts import bad_origins
 from generator.example import KEY
-from generator.model import Case, Maker
-from generator.mutate import stray_bit
+from generator.model import Case
+from generator.mutate import STRAY, stray_bit
 from generator.receipt_parts import (
     CHECKPOINT,
     ORIGIN,
@@ -16,23 +16,11 @@ from generator.receipt_parts import (
     changed,
     plain,
     proof,
-    request,
+    refuse_form,
     signed,
     signed_checkpoint,
-    text,
 )
 from generator.signing import b64, checkpoint_text, note, signature_line
-from generator.tree import sha256
-
-_MAKER = Maker("receipt", "receipt.md")
-_PLAIN = text(plain())
-_STRAY = sha256(b"a hash that belongs nowhere")
-
-
-def _refuse(cases: list[tuple[str, str, Receipt | str]], code: str = "malformed") -> list[Case]:
-    return [
-        _MAKER.refuse(slug, comment, "step-1", request(receipt), code) for slug, comment, receipt in cases
-    ]
 
 
 def _proofs() -> list[Case]:
@@ -73,7 +61,7 @@ def _proofs() -> list[Case]:
         ),
         ("hash-no-padding", "a hash without padding", good.replace("=\n", "\n", 1)),
         ("hash-space", "a space behind a hash", good.replace("=\n", "= \n", 1)),
-        ("hashes-64", "64 hashes", proof(path=[_STRAY] * 64)),
+        ("hashes-64", "64 hashes", proof(path=[STRAY] * 64)),
         ("no-empty-line", "no empty line before the checkpoint", good.replace("\n\n", "\n", 1)),
         ("two-empty-lines", "two empty lines before the checkpoint", good.replace("\n\n", "\n\n\n", 1)),
         (
@@ -90,7 +78,7 @@ def _proofs() -> list[Case]:
         ("no-checkpoint", "no checkpoint", f"c2sp.org/tlog-proof@v1\nindex 2\n{body}\n"),
         ("no-signature", "a checkpoint without signature line", proof(checkpoint=TEXT + "\n")),
     ]
-    return _refuse(
+    return refuse_form(
         [(f"proof-{slug}", comment, changed(plain, "proof", to=written)) for slug, comment, written in texts]
     )
 
@@ -133,7 +121,7 @@ def _checkpoints() -> list[Case]:
         )
         for slug, comment, origin in bad_origins(ORIGIN)
     ]
-    return _refuse(cases)
+    return refuse_form(cases)
 
 
 def _under(origin: str) -> str:

@@ -54,8 +54,7 @@ def checkpoint(
             outcomes = engine.checkpoint_many(customers, refresh=refresh)
         for outcome, name in zip(progress.over(outcomes), chain(names.values(), repeat(None)), strict=False):
             if isinstance(outcome, CounterfoilError):
-                refusals.append(outcome)
-                _say_refused(name, outcome, as_json=as_json)
+                refusals.append(_refuse(name, outcome, as_json=as_json))
                 continue
             counts[outcome.outcome] += 1
             # Of all customers the lines are for programs; a person reads the sum.
@@ -89,11 +88,13 @@ def _say_checkpointed(name: str | None, outcome: Checkpointed, *, as_json: bool)
     )
 
 
-def _say_refused(name: str | None, error: CounterfoilError, *, as_json: bool) -> None:
+def _refuse(name: str | None, error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
     if as_json:
         emit({"result": error.code, "customerId": name, "message": error.message})
     else:
         say(f"{'refused':<10}  {f'{name}  ' if name else ''}{error.code}: {error.message}")
+    # The line on standard error stands alone.
+    return error if name is None else EngineError(error.code, f"{name}: {error.message}", **error.facts)
 
 
 def _facts(found: Checkpoint) -> dict[str, object]:

@@ -48,6 +48,8 @@ _OPERATOR: Final = "demo.example"
 _NOON: Final = timedelta(hours=12)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LIE: Final = "-0.01"
+# Whose receipt is altered.
+_CUSTOMER: Final = "00004"
 _NEXT: Final = (
     "counterfoil init --operator ledger.example.com",
     "counterfoil record cust_001 +500 --reason initial_deposit",
@@ -89,7 +91,7 @@ def demo() -> None:
         _replay(engine, clock)
         public = KeySet([keys.verifier_key])
         receipts = _prove(engine, public)
-        _lie_in_a_receipt(receipts[len(receipts) // 2], public)
+        _lie_in_a_receipt(receipts[_CUSTOMER][-1], public)
         _lie_in_the_store(engine, file, public)
     _say_what_next()
 
@@ -146,13 +148,15 @@ def _require(answer: T | CounterfoilError) -> T:
     return answer
 
 
-def _prove(engine: Engine, public: KeySet) -> list[bytes]:
-    receipts: list[bytes] = []
+def _prove(engine: Engine, public: KeySet) -> dict[str | None, list[bytes]]:
+    """Return the receipts of each customer, in the order of the log."""
+    receipts: dict[str | None, list[bytes]] = {}
     for record in map(_require, engine.customers()):
         for proven in engine.log_receipts(record.log):
             verify_receipt(proven.receipt, public, customer_id=record.customer_id)
-            receipts.append(proven.receipt)
-    say(f"{plural(len(receipts), 'receipt')} issued; each verified from its bytes and one public key alone:")
+            receipts.setdefault(record.customer_id, []).append(proven.receipt)
+    count = sum(map(len, receipts.values()))
+    say(f"{plural(count, 'receipt')} issued; each verified from its bytes and one public key alone:")
     say(f"  {public.keys[0]}")
     entries = sum(engine.audit_log(log, public).entries for log in engine.logs())
     say(

@@ -8,7 +8,7 @@ Source: docs/spec/README.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ import click
 from counterfoil.cli.documents import DOCUMENT_BYTES_MAX, kind_of
 from counterfoil.cli.files import read_input
 from counterfoil.cli.keys import key_option, read_keys
-from counterfoil.cli.output import emit, json_option, say
+from counterfoil.cli.output import emit, json_option, plural, say
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.details import Details
@@ -43,11 +43,13 @@ class _Page:
     Attributes:
         kind: what it is.
         lines: what it says.
+        signed: what of it bears signatures.
         verify: verifies what can be verified of it alone; returns what of it then holds.
     """
 
     kind: str
-    lines: Iterable[Line]
+    lines: Sequence[Line]
+    signed: Checkpoint | Note | None = None
     verify: Callable[[KeySet], str] | None = None
 
 
@@ -65,17 +67,19 @@ def inspect(file: str, keys: Sequence[str], *, as_json: bool) -> None:
     """
     page = _page(read_input(file, DOCUMENT_BYTES_MAX))
     verdict = "not verified"
+    trusted = read_keys(keys)
     if keys:
         if page.verify is None:
             raise EngineError(
                 "usage", f"a {page.kind} holds no signature: there is nothing that --key could verify"
             )
-        verdict = page.verify(read_keys(keys))
+        verdict = page.verify(trusted)
+    lines = [*page.lines, *_signature_lines(page.signed, trusted)]
     if as_json:
-        emit({"kind": page.kind, "verified": verdict, **{_member(name): value for name, value in page.lines}})
+        emit({"kind": page.kind, "verified": verdict, **{_member(name): value for name, value in lines}})
         return
     say(f"{page.kind}: {verdict}")
-    for name, value in page.lines:
+    for name, value in lines:
         say(f"  {name:<14}  {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
 
 
@@ -92,10 +96,12 @@ def _page(data: bytes) -> _Page:
         return _json_page(data)
     if kind == "tlog-proof":
         proof = parse_tlog_proof(data)
-        return _Page("tlog-proof", [*_proof_lines(proof)], _signature_of(proof.checkpoint))
+        return _Page("tlog-proof", [*_proof_lines(proof)], proof.checkpoint, _signature_of(proof.checkpoint))
     if kind == "consistency file":
         file = parse_consistency_file(data)
-        return _Page("consistency file", [*_consistency_lines(file)], _signature_of(file.checkpoint))
+        return _Page(
+            "consistency file", [*_consistency_lines(file)], file.checkpoint, _signature_of(file.checkpoint)
+        )
     if (found := _verifier_keys(data)) is not None:
         return _Page("verifier key", [line for key in found for line in _key_lines(key)])
     note = parse_note(data)
@@ -103,8 +109,8 @@ def _page(data: bytes) -> _Page:
         checkpoint = parse_checkpoint(data)
     except MalformedError:
         # Other people's notes are signed notes, too.
-        return _Page("signed note", [*_note_lines(note)])
-    return _Page("checkpoint", [*_checkpoint_lines(checkpoint)], _signature_of(checkpoint))
+        return _Page("signed note", [("text", note.text.removesuffix("\n"))], note)
+    return _Page("checkpoint", [*_checkpoint_lines(checkpoint)], checkpoint, _signature_of(checkpoint))
 
 
 def _signature_of(checkpoint: Checkpoint) -> Callable[[KeySet], str]:
@@ -127,7 +133,7 @@ def _json_page(data: bytes) -> _Page:
         verified = verify_receipt(receipt, keys)
         return "verified" + ("" if verified.customer_id else ", customer not checked")
 
-    return _Page("receipt", [*_receipt_lines(receipt)], verify)
+    return _Page("receipt", [*_receipt_lines(receipt)], receipt.proof.checkpoint, verify)
 
 
 def _receipt_lines(receipt: Receipt) -> Iterator[Line]:
@@ -165,13 +171,13 @@ def _details_lines(details: Details | None, entry: Entry) -> Iterator[Line]:
 
 
 def _proof_lines(proof: TlogProof) -> Iterator[Line]:
-    yield "proof", f"index {proof.index}, {len(proof.path)} hashes"
+    yield "proof", f"index {proof.index}, {plural(len(proof.path), 'hash')}"
     yield from _checkpoint_lines(proof.checkpoint)
 
 
 def _consistency_lines(file: ConsistencyFile) -> Iterator[Line]:
     yield "old size", file.old_size
-    yield "proof", f"{len(file.path)} hashes"
+    yield "proof", plural(len(file.path), "hash")
     yield from _checkpoint_lines(file.checkpoint)
 
 
@@ -179,17 +185,22 @@ def _checkpoint_lines(checkpoint: Checkpoint) -> Iterator[Line]:
     yield "origin", checkpoint.origin
     yield "size", checkpoint.size
     yield "root", checkpoint.root.hex()
-    yield from _signature_lines(Note(checkpoint.text, checkpoint.signatures))
 
 
-def _note_lines(note: Note) -> Iterator[Line]:
-    yield "text", note.text.removesuffix("\n")
-    yield from _signature_lines(note)
-
-
-def _signature_lines(note: Note) -> Iterator[Line]:
-    lines = [f"{line.name} (key id {line.key_id.hex()})" for line in note.signatures]
-    yield "signed by", lines[0] if len(lines) == 1 else lines
+def _signature_lines(signed: Checkpoint | Note | None, trusted: KeySet) -> Iterator[Line]:
+    """Yield who signed: only of a line of a trusted key is that more than a claim."""
+    if signed is None:
+        return
+    keys = trusted.keys_of(signed.origin) if isinstance(signed, Checkpoint) else []
+    verified = {(key.name, key.key_id) for key in keys}
+    for label, holds in (("signed by", True), ("claims signer", False)):
+        lines = [
+            f"{line.name} (key id {line.key_id.hex()})"
+            for line in signed.signatures
+            if ((line.name, line.key_id) in verified) is holds
+        ]
+        if lines:
+            yield label, lines[0] if len(lines) == 1 else lines
 
 
 def _key_lines(key: VerifierKey) -> Iterator[Line]:

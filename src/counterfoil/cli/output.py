@@ -127,7 +127,9 @@ def plural(count: int, noun: str) -> str:
     """Return `1 delta`, `1,200 deltas`."""
     if count == 1:
         return f"1 {noun}"
-    return f"{count:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    if noun.endswith("y"):
+        return f"{count:,} {noun[:-1]}ies"
+    return f"{count:,} {noun}{'es' if noun.endswith('sh') else 's'}"
 
 
 class _StatusLine:

@@ -5,6 +5,7 @@ Source: docs/spec/entry.md, docs/spec/details.md.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Final
 
 import click
@@ -18,23 +19,35 @@ from counterfoil.engine.record import Delta, Recorded
 _NUMBER_STARTS: Final = frozenset("0123456789.")
 
 
-def _no_option(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Refuse a misspelt option, which this command would take for an argument."""
-    del parameter
-    if value.startswith("-") and value[1:2] not in _NUMBER_STARTS:
-        raise click.NoSuchOption(value, ctx=context)
-    return value
+class _Command(click.Command):
+    """A command whose arguments may be negative numbers: `-12.5` is no option here."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse a misspelt option, which has been taken for an argument, before anything is said to be missing."""
+        ctx.ignore_unknown_options = True
+        parser = self.make_parser(ctx)
+        found, extra, _ = parser.parse_args([*args])
+        arguments = [
+            found.get(parameter.name) for parameter in self.params if isinstance(parameter, click.Argument)
+        ]
+        for value in (*arguments, *extra):
+            if isinstance(value, str) and value.startswith("-") and value[1:2] not in _NUMBER_STARTS:
+                name = value.partition("=")[0]
+                options = [
+                    option for parameter in self.params for option in parameter.opts if option.startswith("-")
+                ]
+                raise click.NoSuchOption(name, possibilities=get_close_matches(name, options), ctx=ctx)
+        return super().parse_args(ctx, args)
 
 
 @click.command(
-    # An amount may be negative: `-12.5` is no option here.
-    context_settings={"ignore_unknown_options": True},
+    cls=_Command,
     epilog="\b\nExamples:\n  counterfoil record cust_001 +500 --reason initial_deposit\n"
     "  counterfoil record cust_001 -12.5 --reason api_call --idempotency-key req-0002\n"
     '  counterfoil record cust_001 -3 --reason api_call --metadata \'{"model":"small"}\'',
 )
-@click.argument("customer", callback=_no_option)
-@click.argument("amount", callback=_no_option)
+@click.argument("customer")
+@click.argument("amount")
 @click.option("--reason", metavar="TEXT", required=True, help="What for, in words.")
 @click.option("--idempotency-key", metavar="K", help="The same key again is the same delta again.")
 @click.option("--reference", metavar="R", help="Your own name for it, an invoice line say.")

@@ -6,6 +6,7 @@ Source: docs/spec/note.md#verifier-key, docs/spec/reference.md.
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -21,14 +22,20 @@ from counterfoil.cli.context import (
 from counterfoil.cli.output import emit, hint, json_option, say
 from counterfoil.core.ed25519 import SEED_BYTES
 from counterfoil.core.note import verifier_key
-from counterfoil.core.reference import check_operator
+from counterfoil.core.reference import Origin, check_operator, customer_reference
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.record import check_unit
 from counterfoil.engine.store import Identity
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import REFERENCE_KEY_BYTES
-from counterfoil.storage.key_folder import KeyFolder, create_key_folder
+from counterfoil.storage import is_store_there
+from counterfoil.storage.key_folder import (
+    KeyFolder,
+    create_key_folder,
+    load_reference_key,
+    load_verifier_key,
+)
 
 _LOCALHOST = "localhost"
 
@@ -46,30 +53,29 @@ def init(place: Place, operator: str | None, unit: str | None, *, asks: bool) ->
 
     Nothing is overwritten. Where the keys are there and the store is not, a store is made for them.
     """
+    # First what may refuse, then the keys, then the store: cut off in between, the same command goes on from there.
     _check(operator, unit)
-    store = open_place(place, create=True)
-    try:
-        with store.read() as view:
-            owner = view.identity()
-        if owner is not None:
-            raise EngineError(
-                "usage", f"the store {place.store} is there already and belongs to {owner.operator}"
-            )
-        if place.keys.is_dir() and any(place.keys.iterdir()):
-            keys = _keys_at_hand(place, operator)
-        else:
-            keys = _new_keys(place.keys, operator or _LOCALHOST, asks=asks)
+    _refuse_a_store_that_is_taken(place)
+    at_hand = place.keys.is_dir() and any(place.keys.iterdir())
+    if at_hand:
+        keys = _keys_at_hand(place, operator)
+    else:
+        keys = _new_keys(place.keys, operator or _LOCALHOST, asks=asks)
+    with closing(open_place(place, create=True)) as store:
         engine = Engine(store, Operator(keys.operator, keys.signer, keys.reference_key), tenant=place.tenant)
         if unit is not None:
             engine.set_unit(unit)
-    finally:
-        store.close()
     say(f"verifier key  {keys.verifier_key}")
     say(f"key folder    {place.keys}  (back it up: without it nothing more can be recorded or signed)")
     say(f"store         {place.store}")
     if keys.operator == _LOCALHOST and operator is None:
         hint(
             f"the operator's name was left at {_LOCALHOST}: it stands in every origin and can never be changed"
+        )
+    if at_hand:
+        hint(
+            f"the keys were there before this store: if they have signed for tenant {place.tenant} in another store, "
+            "signing in this one is a fork: use that store, or name another --tenant"
         )
 
 
@@ -81,6 +87,18 @@ def _check(operator: str | None, unit: str | None) -> None:
             check_unit(unit)
     except (MalformedError, EngineError) as error:
         raise EngineError("usage", error.message) from error
+
+
+def _refuse_a_store_that_is_taken(place: Place) -> None:
+    if not is_store_there(place.store):
+        return
+    # Making its tables is what an `init` that was cut off had still to do.
+    with closing(open_place(place, create=True)) as store, store.read() as view:
+        owner = view.identity()
+    if owner is not None:
+        raise EngineError(
+            "usage", f"the store {place.store} is there already and belongs to {owner.operator}"
+        )
 
 
 def _keys_at_hand(place: Place, operator: str | None) -> KeyFolder:
@@ -116,15 +134,19 @@ def key_show(place: Place, customer: str | None) -> None:
     """Print the operator's public key, a verifier key.
 
     One key signs all logs, each under its origin as the key's name. Tools that do not know this take the key of one
-    log: the same public key, named after the log.
+    log: the same public key, named after the log. The private key is not opened: no passphrase is needed.
     """
-    keys = load_keys(place)
+    public = load_verifier_key(place.keys)
     if customer is None:
-        say(str(keys.verifier_key))
+        say(str(public))
         return
-    operator = Operator(keys.operator, keys.signer, keys.reference_key)
-    origin = operator.origin(place.tenant, operator.log_of(place.tenant, customer))
-    say(str(verifier_key(origin, keys.verifier_key.public_key)))
+    reference_key = load_reference_key(place.keys, public.name)
+    try:
+        log = customer_reference(reference_key, place.tenant, customer)
+    except MalformedError as error:
+        raise EngineError("invalid-field", error.message, field="customerId") from error
+    origin = Origin(public.name, place.tenant, log)
+    say(str(verifier_key(str(origin), public.public_key)))
 
 
 @click.command("check", epilog="\b\nExample:\n  counterfoil key check --keys ./counterfoil-keys")

@@ -24,6 +24,8 @@ from counterfoil.errors import CODES
 UNSUPPORTED: Final = "unsupported"
 # How often a process is started again before the remaining cases are given up.
 RESTARTS_MAX: Final = 10
+# Failures that a report in words lists; one of a program that does not start would list nothing else.
+FAILURES_SHOWN_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,12 @@ def _count(cases: Sequence[Case], verdicts: Sequence[str | None]) -> Iterator[To
 
 
 def format_report(report: Report) -> Iterable[str]:
-    """Write a report as lines of text: the failures, then a table of the topics with a last line of sums."""
-    for failure in report.failures:
+    """Write a report as lines of text: the first failures, then a table of the topics with a last line of sums."""
+    for failure in report.failures[:FAILURES_SHOWN_MAX]:
         yield f"FAIL {failure.case.id}: want {failure.case.result}, got {failure.got}"
         yield f"     {failure.case.comment} ({failure.case.spec})"
+    if (more := len(report.failures) - FAILURES_SHOWN_MAX) > 0:
+        yield f"FAIL +{more:,} more; --json lists them all"
     for problem in report.problems:
         yield f"FAIL {problem}"
     if report.failures or report.problems:

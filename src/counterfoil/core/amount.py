@@ -34,7 +34,7 @@ TOTAL_PATTERN: Final = r"(?:0|[1-9][0-9]{0,28})(?:\.[0-9]{0,8}[1-9])?"
 _CONVERSIONS_KEPT: Final = 16_384
 _AMOUNT: Final = re.compile(AMOUNT_PATTERN, re.ASCII)
 _TOTAL: Final = re.compile(TOTAL_PATTERN, re.ASCII)
-_INPUT: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_INPUT: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 
 
 # Prices recur, and of two totals each delta leaves one as it is.

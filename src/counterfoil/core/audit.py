@@ -3,21 +3,23 @@
 A state machine without I/O: feed it the entries of a log in order, and each checkpoint after the last entry that it
 covers.  It trusts no stored hash: leaves come from the exact bytes, roots from the leaves.
 
-It keeps 32 bytes and a set's overhead a delta, for the idempotency keys, and constant memory otherwise.
+It keeps 32 bytes and a set's overhead a delta, for the idempotency keys, and the tiles that `take_tiles` has not
+taken; constant memory otherwise.
 
 Source: docs/spec/audit.md, whose step numbers stand in the code.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.details import commit
-from counterfoil.core.entry import DELTA, SEAL, Entry, check_first, check_next, parse_entry
+from counterfoil.core.entry import DELTA, OPEN, SEAL, Entry, check_first, check_next, parse_entry
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.tiles import TILE_WIDTH, Edge, Tile
 from counterfoil.errors import VerificationError
+from counterfoil.limits import SALT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,20 @@ class LogAudit:
     """
 
     __slots__ = (
-        "_broken", "_completed", "_details", "_edge", "_keys", "_leaves", "_newest", "_origin", "_previous", "_seen",
-        "_sizes", "_unknown", "_watermark",
+        "_broken",
+        "_checkpoints",
+        "_completed",
+        "_details_absent",
+        "_details_checked",
+        "_edge",
+        "_keys",
+        "_leaves",
+        "_newest",
+        "_origin",
+        "_previous",
+        "_seen",
+        "_unknown",
+        "_watermark",
     )  # fmt: skip
 
     def __init__(self, origin: str, keys: KeySet) -> None:
@@ -70,9 +84,10 @@ class LogAudit:
         self._completed: dict[Tile, bytes] = {}
         self._previous: Entry | None = None
         self._seen: set[bytes] = set()
-        self._details = [0, 0]  # absent, checked
+        self._details_absent = 0
+        self._details_checked = 0
         self._unknown = 0
-        self._sizes = 0
+        self._checkpoints = 0
         self._newest: Checkpoint | None = None
         self._watermark: str | None = None
         # A checkpoint whose root the entries do not give: inconclusive about who erred until a later one holds.
@@ -104,16 +119,16 @@ class LogAudit:
             self._seen.add(key)
         # Step 5: details are what the entry commits to.
         if salt is not None and value is not None:
-            if entry.details is None or commit(salt, value) != entry.details:
+            if len(salt) != SALT_BYTES or commit(salt, value) != entry.details:
                 raise VerificationError(
                     "details-mismatch", f"details of entry {entry.index} are not those committed to"
                 )
-            self._details[1] += 1
+            self._details_checked += 1
         elif salt is not None or value is not None:
             raise VerificationError("details-mismatch", f"entry {entry.index} has one half of its details")
         elif entry.details is not None:
-            self._details[0] += 1
-        if entry.origin == "" and entry.type not in (DELTA, SEAL):
+            self._details_absent += 1
+        if entry.type not in (OPEN, DELTA, SEAL):
             self._unknown += 1
         self._previous = entry
         self._leaves.append(leaf_hash(data))
@@ -162,7 +177,7 @@ class LogAudit:
         else:
             self._newest = checkpoint
             self._watermark = self._previous.recorded_at
-        self._sizes += 1
+        self._checkpoints += 1
         return checkpoint
 
     def take_tiles(self) -> dict[Tile, bytes]:
@@ -190,12 +205,13 @@ class LogAudit:
                 signed=checkpoint.root.hex(),
             )
         self._grow()
-        report = AuditReport(self._origin, entries=self._edge.size, checkpoints=self._sizes)
-        return replace(
-            report,
+        return AuditReport(
+            self._origin,
+            entries=self._edge.size,
             deltas=self._previous.count if self._previous else 0,
-            details_checked=self._details[1],
-            details_absent=self._details[0],
+            checkpoints=self._checkpoints,
+            details_checked=self._details_checked,
+            details_absent=self._details_absent,
             unknown_types=self._unknown,
             covered=self._newest.size if self._newest else 0,
             verified_through_at=self._watermark,

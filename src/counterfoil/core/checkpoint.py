@@ -106,16 +106,18 @@ class KeySet:
 
     A key under an operator's name speaks for all of that operator's logs, a key under an origin for that log.
     Checkpoints that verified are remembered by their hash, since many receipts stand under one.
-
-    Attributes:
-        keys: the keys.
     """
 
-    __slots__ = ("_verified", "keys")
+    __slots__ = ("_keys", "_verified")
 
     def __init__(self, keys: Iterable[VerifierKey]) -> None:
-        self.keys = tuple(keys)
+        self._keys = tuple(keys)
         self._verified: set[bytes] = set()
+
+    @property
+    def keys(self) -> tuple[VerifierKey, ...]:
+        """The keys."""
+        return self._keys
 
     @classmethod
     def parse(cls, *texts: str) -> KeySet:
@@ -126,6 +128,15 @@ class KeySet:
         """
         return cls(parse_verifier_key(text) for text in texts)
 
+    def keys_of(self, origin: str) -> list[VerifierKey]:
+        """Return the keys that speak for a log, under its origin as name."""
+        names = (operator_of(origin), origin)
+        return [
+            VerifierKey(origin, key_id(origin, key.public_key), key.public_key)
+            for key in self.keys
+            if key.name in names
+        ]
+
     def verify(self, checkpoint: Checkpoint) -> None:
         """Verify that a checkpoint is signed by one of these keys, under its origin as name.
 
@@ -133,17 +144,11 @@ class KeySet:
             VerificationError: `unknown-key` where no key speaks for the origin or no line is such a key's,
                 `bad-signature` where a line of such a key does not verify.
         """
-        digest = hashlib.sha256(checkpoint.note.encode("utf-8")).digest()
+        note = Note(checkpoint.text, checkpoint.signatures)
+        digest = hashlib.sha256(format_note(note).encode("utf-8")).digest()
         if digest in self._verified:
             return
-        origin = checkpoint.origin
-        names = (operator_of(origin), origin)
-        usable = [
-            VerifierKey(origin, key_id(origin, key.public_key), key.public_key)
-            for key in self.keys
-            if key.name in names
-        ]
-        verify_note(Note(checkpoint.text, checkpoint.signatures), usable)
+        verify_note(Note(checkpoint.text, checkpoint.signatures), self.keys_of(checkpoint.origin))
         if len(self._verified) >= _REMEMBERED_MAX:
             self._verified.clear()
         self._verified.add(digest)

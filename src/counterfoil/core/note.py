@@ -51,7 +51,11 @@ class Signer(Protocol):
         """The 32-byte public key."""
 
     def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte Ed25519 signature of a message."""
+        """Return the 64-byte Ed25519 signature of a message.
+
+        Raises:
+            EngineError: where it cannot; nothing else.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ ORIGIN_PATTERN: Final = f"{OPERATOR_PATTERN}/{TENANT_PATTERN}/{REFERENCE_PATTERN
 
 _OPERATOR: Final = re.compile(OPERATOR_PATTERN, re.ASCII)
 _TENANT: Final = re.compile(TENANT_PATTERN, re.ASCII)
-_REFERENCE: Final = re.compile(REFERENCE_PATTERN, re.ASCII)
+_RECORD_ID: Final = re.compile(rf"{REFERENCE_PATTERN}\.[0-9]{{1,19}}", re.ASCII)
 _ORIGIN: Final = re.compile(ORIGIN_PATTERN, re.ASCII)
 _CUSTOMER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}", re.ASCII)
 # A word of the HTTP API's paths, which a customer would hide behind.
@@ -58,7 +58,7 @@ def check_operator(text: str) -> str:
     Raises:
         MalformedError: where it is none.
     """
-    return _checked(_OPERATOR, text, "operator name")
+    return _checked(_OPERATOR, text, "an operator name")
 
 
 def check_tenant(text: str) -> str:
@@ -67,7 +67,7 @@ def check_tenant(text: str) -> str:
     Raises:
         MalformedError: where it is none.
     """
-    return _checked(_TENANT, text, "tenant")
+    return _checked(_TENANT, text, "a tenant")
 
 
 def check_customer_id(text: str) -> str:
@@ -78,12 +78,22 @@ def check_customer_id(text: str) -> str:
     """
     if text == _RESERVED_CUSTOMER_ID:
         raise MalformedError(f"customerId {text} is reserved")
-    return _checked(_CUSTOMER_ID, text, "customerId")
+    return _checked(_CUSTOMER_ID, text, "a customerId")
+
+
+def check_reference_key(reference_key: bytes) -> None:
+    """Refuse a reference key that has not 32 bytes.
+
+    Raises:
+        MalformedError: where it has not.
+    """
+    if not isinstance(reference_key, bytes) or len(reference_key) != REFERENCE_KEY_BYTES:
+        raise MalformedError(f"a reference key has {REFERENCE_KEY_BYTES} bytes")
 
 
 def _checked(pattern: re.Pattern[str], text: object, what: str) -> str:
     if not isinstance(text, str) or not pattern.fullmatch(text):
-        raise MalformedError(f"not a {what}: {excerpt(text)}")
+        raise MalformedError(f"not {what}: {excerpt(text)}")
     return text
 
 
@@ -93,8 +103,7 @@ def customer_reference(reference_key: bytes, tenant: str, customer_id: str) -> b
     Raises:
         MalformedError: where the key has not 32 bytes, or the tenant or customerId is none.
     """
-    if len(reference_key) != REFERENCE_KEY_BYTES:
-        raise MalformedError(f"reference key of {len(reference_key)} bytes, want {REFERENCE_KEY_BYTES}")
+    check_reference_key(reference_key)
     message = f"counterfoil/customer-reference@v1\n{check_tenant(tenant)}\n{check_customer_id(customer_id)}"
     return hmac.digest(reference_key, message.encode("ascii"), "sha256")[:REFERENCE_BYTES]
 
@@ -119,7 +128,7 @@ def parse_origin(text: str) -> Origin:
     Raises:
         MalformedError: where it has another shape than operator/tenant/0x + 40 hex digits.
     """
-    _checked(_ORIGIN, text, "customer's origin")
+    _checked(_ORIGIN, text, "a customer's origin")
     operator, tenant, reference = text.split("/")
     return Origin(operator, tenant, bytes.fromhex(reference[2:]))
 
@@ -140,6 +149,6 @@ def parse_record_id(text: str) -> tuple[bytes, int]:
     Raises:
         MalformedError: where it is none.
     """
+    _checked(_RECORD_ID, text, "a recordId")
     reference, _, index = text.partition(".")
-    _checked(_REFERENCE, reference, "recordId")
     return bytes.fromhex(reference[2:]), decode_integer(index)

@@ -12,22 +12,27 @@ Source: docs/spec/audit.md, docs/threat-model.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import Final
 
 from counterfoil.core.audit import AuditReport, LogAudit
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.details import customer_of
-from counterfoil.core.encoding import read_json
 from counterfoil.core.entry import DELTA, SEAL, Entry
 from counterfoil.core.reference import Origin
 from counterfoil.core.tiles import Tile
 from counterfoil.engine.store import Head, Store, StoredCheckpoint, StoredEntry, TileKey
-from counterfoil.engine.stored import head_of, log_corrupt
+from counterfoil.engine.stored import (
+    check_signed_once,
+    iter_checkpoints,
+    key_prefix,
+    log_corrupt,
+    read_details,
+    require_head,
+)
 from counterfoil.errors import EngineError, VerificationError
-from counterfoil.limits import DETAILS_BYTES_MAX
 
 _PAGE: Final = 4_096
-_CHECKPOINTS: Final = 256
 
 Progress = Callable[[int], object]
 """Told the number of entries that were recomputed since the last call."""
@@ -60,11 +65,9 @@ def audit_log(
         EngineError: `customer-not-found`; `log-corrupt` where the store's own tables contradict the entries.
     """
     with store.read() as view:
-        head = head_of(view, tenant, log)
+        head = require_head(view, tenant, log)
         newest = view.newest_checkpoints([log]).get(log)
-        behind = view.entries(log, head.size, head.size + _PAGE) if head else []
-    if head is None:
-        raise EngineError("customer-not-found", "there is no such customer")
+        behind = view.entries(log, head.size, head.size + _PAGE)
     if behind:
         raise log_corrupt(log, f"entry {behind[0].index} stands behind its head")
     if (newest.size if newest else 0) != head.checkpoint_size:
@@ -97,8 +100,8 @@ class _Replay:
             if entry.type == SEAL:
                 self._sealed_size = entry.index + 1
                 self._require_checkpoint()
-            elif not entry.index and self._reference_of is not None and row.value is not None:
-                _check_customer(row.value, row.log, self._reference_of)
+            elif not entry.index and self._reference_of is not None:
+                _check_customer(row, entry, self._reference_of)
             if self._due is not None and self._due.size <= entry.index + 1:
                 self._take_checkpoint(self._due)
         # Behind the newest checkpoint there need be no tiles yet.
@@ -119,6 +122,7 @@ class _Replay:
             raise log_corrupt(
                 due.log, f"a checkpoint of size {checkpoint.size} is stored as of size {due.size}"
             )
+        check_signed_once(due.log, checkpoint)
         self._due = next(self._checkpoints, None)
         if self._due is None:
             self._check_tiles(self._audit.partial_tiles())
@@ -153,31 +157,24 @@ def _entries(store: Store, head: Head) -> Iterator[list[StoredEntry]]:
 
 def _checkpoints(store: Store, head: Head) -> Iterator[StoredCheckpoint]:
     """Yield the checkpoints that were there when the audit began, ascending."""
-    after = 0
-    while True:
-        with store.read() as view:
-            page = view.checkpoints(head.log, after=after, limit=_CHECKPOINTS)
-        for row in page:
-            # One that another process published meanwhile is not part of this audit.
-            if row.size > head.checkpoint_size:
-                return
-            yield row
-        if len(page) < _CHECKPOINTS:
-            return
-        after = page[-1].size
+    # One that another process published meanwhile is not part of this audit.
+    return takewhile(lambda row: row.size <= head.checkpoint_size, iter_checkpoints(store, head.log))
 
 
 def _check_row(row: StoredEntry, entry: Entry) -> None:
     if row.index != entry.index:
         raise log_corrupt(row.log, f"entry {entry.index} is stored at index {row.index}")
-    prefix = (
-        int.from_bytes(bytes.fromhex(entry.key[:16]), "big", signed=True) if entry.type == DELTA else None
-    )
-    if row.key_prefix != prefix:
+    if row.key_prefix != (key_prefix(bytes.fromhex(entry.key)) if entry.type == DELTA else None):
         raise log_corrupt(row.log, f"entry {entry.index} is stored under another key")
 
 
-def _check_customer(value: bytes, log: bytes, reference_of: Callable[[str], bytes]) -> None:
-    opened = read_json(value, bytes_max=DETAILS_BYTES_MAX, what="details of open")
-    if not isinstance(opened, dict) or reference_of(customer_of(opened)) != log:
+def _check_customer(row: StoredEntry, entry: Entry, reference_of: Callable[[str], bytes]) -> None:
+    opened = read_details(row, entry)
+    if opened is None:
+        return
+    try:
+        named = reference_of(customer_of(opened))
+    except EngineError:  # what is signed names no possible customer
+        named = b""
+    if named != row.log:
         raise VerificationError("wrong-origin", "the open entry names a customer whose log is another")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal
 
-from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint, sign_checkpoint
+from counterfoil.core.checkpoint import Checkpoint, sign_checkpoint
 from counterfoil.core.entry import SEAL, Entry, check_first, check_next, format_seal, require_known_type
 from counterfoil.core.merkle import inclusion_ranges, leaf_hash, verify_inclusion
 from counterfoil.core.tiles import Edge, Tile, edge_tiles, subtree_root, tiles_for
@@ -36,8 +36,15 @@ from counterfoil.engine.store import (
     StoredEntry,
     TileKey,
 )
-from counterfoil.engine.stored import log_corrupt, read_last, read_stored
-from counterfoil.errors import CounterfoilError, EngineError, MalformedError, VerificationError
+from counterfoil.engine.stored import (
+    about,
+    log_corrupt,
+    no_such_customer,
+    read_checkpoint,
+    read_last,
+    read_stored,
+)
+from counterfoil.errors import CounterfoilError, EngineError, VerificationError
 
 # Logs that share the transactions of a round: the lock is held for some tens of milliseconds.
 ROUND_LOGS: Final = 1_000
@@ -108,22 +115,7 @@ def checkpoint_many(
     """
     waiting = iter(logs)
     while logs_of_round := list(islice(waiting, ROUND_LOGS)):
-        yield from _run(_Round(store, operator, tenant), logs_of_round, refresh=refresh)
-
-
-def _run(round_: _Round, logs: Sequence[bytes], *, refresh: bool) -> list[Checkpointed | CounterfoilError]:
-    """Run a round; a log at whose rows the whole transaction fails is found by halves, and holds up no other."""
-    try:
-        return round_.run(logs, refresh=refresh)
-    except EngineError as error:
-        if error.code != "log-corrupt":
-            raise
-        if len(logs) == 1:
-            return [error]
-    middle = len(logs) // 2
-    return [
-        outcome for half in (logs[:middle], logs[middle:]) for outcome in _run(round_, half, refresh=refresh)
-    ]
+        yield from _Round(store, operator, tenant).run(logs_of_round, refresh=refresh)
 
 
 class _Round:
@@ -146,7 +138,10 @@ class _Round:
                 for head in pending
                 if (refresh or head.size > head.sealed_size) and isinstance(results[head.log], Checkpointed)
             ]
-        return [results[log] for log in logs]
+        return [
+            about(found, log) if isinstance(found := results[log], CounterfoilError) else found
+            for log in logs
+        ]
 
     def _seal(
         self, logs: Sequence[bytes], results: dict[bytes, Checkpointed | CounterfoilError], *, refresh: bool
@@ -163,7 +158,7 @@ class _Round:
             for log in logs:
                 head = heads.get(log)
                 if head is None or head.tenant != self._tenant:
-                    results[log] = EngineError("customer-not-found", "there is no such customer")
+                    results[log] = no_such_customer()
                 elif head.sealed_size > head.checkpoint_size:
                     pending.append(head)
                 elif head.size > head.checkpoint_size or refresh:
@@ -183,8 +178,9 @@ class _Round:
                 transaction.append(rows, moves)
             newest = transaction.newest_checkpoints([head.log for head in unchanged]) if unchanged else {}
         for head in unchanged:
-            seal = StoredEntry(head.log, head.size - 1, head.last_entry, None, None, None)
-            results[head.log] = _published(head.log, newest.get(head.log), "unchanged", [seal])
+            last = head.last_entry
+            seals = [] if last is None else [StoredEntry(head.log, head.size - 1, last, None, None, None)]
+            results[head.log] = self._published(head.log, newest.get(head.log), "unchanged", seals)
         return pending, fresh
 
     def _sign_and_publish(
@@ -207,7 +203,8 @@ class _Round:
     def _sign(self, work: _Work) -> _Signed:
         head = work.head
         origin = self._operator.origin(self._tenant, head.log)
-        edge, previous = _last_checkpoint(work, origin, self._operator.keys)
+        signed = read_checkpoint(work.newest, self._operator, self._tenant) if work.newest else None
+        edge, previous = _last_checkpoint(work, signed)
         completed: dict[Tile, bytes] = {}
         for page in self._pages(work):
             leaves = []
@@ -222,8 +219,13 @@ class _Round:
         if previous is None or edge.size != head.sealed_size or previous.type != SEAL:
             raise log_corrupt(head.log, f"the {head.sealed_size} entries up to its seal are not all there")
         checkpoint = sign_checkpoint(origin, edge.size, edge.root(), self._operator.signer)
-        # A fault of the signer or of memory must not be published.
-        self._operator.keys.verify(checkpoint)
+        try:
+            # A fault of the signer or of memory must not be published.
+            self._operator.keys.verify(checkpoint)
+        except VerificationError as error:
+            raise EngineError(
+                "key-mismatch", "what the signer made is not the operator's signature"
+            ) from error
         return _Signed(work, checkpoint, completed | edge.partial_tiles(), previous.recorded_at)
 
     def _pages(self, work: _Work) -> Iterator[list[StoredEntry]]:
@@ -282,7 +284,19 @@ class _Round:
         with self._store.read() as view:
             newest = view.newest_checkpoints([log]).get(log)
             seals = view.entries(log, newest.size - 1, newest.size) if newest else []
-        return _published(log, newest, "superseded", seals)
+        return self._published(log, newest, "superseded", seals)
+
+    def _published(
+        self, log: bytes, newest: StoredCheckpoint | None, outcome: Outcome, seals: Sequence[StoredEntry]
+    ) -> Checkpointed | CounterfoilError:
+        """Answer with the newest checkpoint of a log and the seal under it."""
+        if newest is None or not seals:
+            return log_corrupt(log, "its newest checkpoint is missing, or the seal under it")
+        try:
+            checkpoint = read_checkpoint(newest, self._operator, self._tenant)
+            return Checkpointed(log, outcome, checkpoint, read_stored(seals[0]).recorded_at)
+        except EngineError as error:
+            return error
 
 
 def _seal_of(head: Head, now: int) -> tuple[StoredEntry, HeadMove]:
@@ -358,24 +372,21 @@ def _last_leaf(size: int) -> list[tuple[int, int]]:
     return inclusion_ranges(size - 1, size)
 
 
-def _last_checkpoint(work: _Work, origin: str, keys: KeySet) -> tuple[Edge, Entry | None]:
+def _last_checkpoint(work: _Work, signed: Checkpoint | None) -> tuple[Edge, Entry | None]:
     """Take up the tree that the last checkpoint signed, and the entry under it; trust only the signature."""
     head = work.head
-    if work.newest is None:
+    if signed is None:
         if head.checkpoint_size:
             raise log_corrupt(head.log, f"its checkpoint of size {head.checkpoint_size} is missing")
         return Edge(), None
-    if work.newest.size > head.checkpoint_size:
+    if signed.size > head.checkpoint_size:
         # The head was set back: what would be signed now contradicts what was.
         raise EngineError(
-            "fork-refused",
-            f"log 0x{head.log.hex()} stands at {head.checkpoint_size}, its checkpoints reach {work.newest.size}",
+            "fork-refused", f"the log stands at {head.checkpoint_size}, its checkpoints reach {signed.size}"
         )
+    if signed.size < head.checkpoint_size:
+        raise log_corrupt(head.log, f"its checkpoint of size {head.checkpoint_size} is missing")
     try:
-        signed = parse_checkpoint(work.newest.note)
-        keys.verify(signed)
-        if (signed.origin, signed.size) != (origin, head.checkpoint_size):
-            raise log_corrupt(head.log, "its newest checkpoint is of another log or size")
         edge = Edge(signed.size, work.tiles)
         if edge.root() != signed.root:
             raise log_corrupt(head.log, "its tiles do not give the root that was signed")
@@ -388,7 +399,7 @@ def _last_checkpoint(work: _Work, origin: str, keys: KeySet) -> tuple[Edge, Entr
             verify_inclusion(previous.index, signed.size, leaf, path, signed.root)
         elif leaf != last:
             raise log_corrupt(head.log, f"entry {previous.index} is not the one that was signed")
-    except (MalformedError, VerificationError) as error:
+    except VerificationError as error:
         raise log_corrupt(head.log, f"its newest checkpoint does not hold: {error.message}") from error
     return edge, previous
 
@@ -405,17 +416,3 @@ def _follow(row: StoredEntry, previous: Entry | None, origin: str) -> Entry:
     except VerificationError as error:
         raise log_corrupt(row.log, f"{error.code}: {error.message}") from error
     return entry
-
-
-def _published(
-    log: bytes, newest: StoredCheckpoint | None, outcome: Outcome, seals: Sequence[StoredEntry]
-) -> Checkpointed | CounterfoilError:
-    """Answer with the newest checkpoint of a log and the seal under it."""
-    if newest is None or not seals:
-        return log_corrupt(log, "its newest checkpoint is missing, or the seal under it")
-    try:
-        return Checkpointed(log, outcome, parse_checkpoint(newest.note), read_stored(seals[0]).recorded_at)
-    except MalformedError as error:
-        return log_corrupt(log, f"its newest checkpoint does not read: {error.message}")
-    except EngineError as error:
-        return error

@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from counterfoil.core.timestamp import parse_time
 from counterfoil.errors import EngineError
 from counterfoil.limits import CLOCK_REGRESSION_SECONDS_MAX
 
 Clock = Callable[[], int]
 """Microseconds since 1970-01-01T00:00:00Z; may raise `clock-regressed`."""
 
+_FIRST_TIME: Final = parse_time("0001-01-01T00:00:00.000000Z")
+_LAST_TIME: Final = parse_time("9999-12-31T23:59:59.999999Z")
 _NANOSECONDS_OF_MICROSECOND: Final = 1_000
 _DRIFT_NANOSECONDS_MAX: Final = CLOCK_REGRESSION_SECONDS_MAX * 1_000_000_000
 # Unlike the plain monotonic clock this one goes on while a laptop sleeps, as the wall clock does.
@@ -59,7 +62,8 @@ def next_time(now: int, last: int) -> int:
     """Return the time of the next entry: the clock's, and always later than the entry before, in microseconds.
 
     Raises:
-        EngineError: `clock-regressed`, where the clock lies more than 5 seconds behind the last entry.
+        EngineError: `clock-regressed`, where the clock lies more than 5 seconds behind the last entry, or outside
+            the years that a time can name.
     """
     if now < last - CLOCK_REGRESSION_SECONDS_MAX * 1_000_000:
         raise EngineError(
@@ -67,4 +71,7 @@ def next_time(now: int, last: int) -> int:
             "the clock lies behind the last entry of the log; put it right and try again",
             behind_seconds=f"{(last - now) / 1e6:.3f}",
         )
-    return max(now, last + 1)
+    time = max(now, last + 1)
+    if not _FIRST_TIME <= time <= _LAST_TIME:
+        raise EngineError("clock-regressed", "the clock stands outside the years 0001 to 9999; put it right")
+    return time

@@ -11,14 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.core.details import commit
-from counterfoil.core.encoding import read_json
-from counterfoil.core.entry import Entry
+from counterfoil.core.details import customer_of
+from counterfoil.core.entry import SEAL, Entry
 from counterfoil.core.reference import Origin
 from counterfoil.engine.store import Head, ReadTransaction, Store, StoredEntry
-from counterfoil.engine.stored import log_corrupt, read_last, read_stored
-from counterfoil.errors import CounterfoilError, EngineError, MalformedError
-from counterfoil.limits import DETAILS_BYTES_MAX
+from counterfoil.engine.stored import (
+    about,
+    log_corrupt,
+    no_such_customer,
+    read_details,
+    read_last,
+    read_stored,
+)
+from counterfoil.errors import CounterfoilError, MalformedError
 
 _PAGE: Final = 500
 
@@ -72,7 +77,7 @@ def customer(store: Store, operator: str, tenant: str, log: bytes) -> CustomerRe
     with store.read() as view:
         found = _records(view, operator, tenant, [log])
     if not found:
-        raise EngineError("customer-not-found", "there is no such customer")
+        raise no_such_customer()
     if isinstance(found[0], CounterfoilError):
         raise found[0]
     return found[0]
@@ -116,24 +121,29 @@ def _records(
             if head.checkpoint_size
         ]
     )
+    newest = view.newest_checkpoints(list(heads))
     records: list[CustomerRecord | CounterfoilError] = []
     for log in logs:
         if (head := heads.get(log)) is None:
             continue
         try:
-            records.append(_record(operator, head, first.get(log, []), seals.get(log, [])))
+            published = newest[log].size if log in newest else 0
+            records.append(_record(operator, head, published, first.get(log, []), seals.get(log, [])))
         except CounterfoilError as error:
-            records.append(error)
+            records.append(about(error, log))
     return records
 
 
 def _record(
-    operator: str, head: Head, first: Sequence[StoredEntry], seals: Sequence[StoredEntry]
+    operator: str, head: Head, published: int, first: Sequence[StoredEntry], seals: Sequence[StoredEntry]
 ) -> CustomerRecord:
-    if not first or (head.checkpoint_size and not seals):
-        raise log_corrupt(head.log, "an entry is missing")
-    opened, last = read_stored(first[0]), read_last(head)
+    opened = read_stored(first[0]) if first else None
     seal = read_stored(seals[0]) if seals else None
+    if opened is None or published != head.checkpoint_size or (seal is None) is bool(published):
+        raise log_corrupt(head.log, "an entry or a checkpoint is missing")
+    if seal is not None and seal.type != SEAL:
+        raise log_corrupt(head.log, "no seal under its newest checkpoint")
+    last = read_last(head)
     return CustomerRecord(
         customer_id=_customer_id(first[0], opened),
         log=head.log,
@@ -152,15 +162,8 @@ def _record(
 
 
 def _customer_id(row: StoredEntry, opened: Entry) -> str | None:
-    if row.salt is None or row.value is None:
-        return None
-    if commit(row.salt, row.value) != opened.details:
-        raise log_corrupt(row.log, "details of its open entry are not those committed to")
+    value = read_details(row, opened)
     try:
-        value = read_json(row.value, bytes_max=DETAILS_BYTES_MAX, what="details of open")
+        return None if value is None else customer_of(value)
     except MalformedError as error:
-        raise log_corrupt(row.log, f"details of its open entry do not read: {error.message}") from error
-    found = value.get("customerId") if isinstance(value, dict) else None
-    if not isinstance(found, str):
-        raise log_corrupt(row.log, "details of its open entry name no customer")
-    return found
+        raise log_corrupt(row.log, f"details of its open entry name no customer: {error.message}") from error

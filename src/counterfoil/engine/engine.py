@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 
 from counterfoil.core.audit import AuditReport
-from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
+from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.reference import check_tenant, parse_record_id
 from counterfoil.engine import customers, prove
@@ -18,9 +18,8 @@ from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
 from counterfoil.engine.operator import Operator, claim_store
 from counterfoil.engine.record import Delta, Randomness, Recorded, check_unit, record_many
 from counterfoil.engine.store import Store
+from counterfoil.engine.stored import iter_checkpoints, read_checkpoint, require_head
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
-
-_CHECKPOINTS = 256
 
 
 class Engine:
@@ -94,16 +93,15 @@ class Engine:
         Raises:
             EngineError: `customer-not-found`, `clock-regressed`, `log-corrupt`, `fork-refused`.
         """
-        for outcome in self.checkpoint_many([customer_id], refresh=refresh):
-            if isinstance(outcome, CounterfoilError):
-                raise outcome
-            return outcome
-        raise EngineError("customer-not-found", "there is no such customer")
+        (outcome,) = self.checkpoint_many([customer_id], refresh=refresh)
+        if isinstance(outcome, CounterfoilError):
+            raise outcome
+        return outcome
 
     def checkpoint_many(
         self, customer_ids: Iterable[str], *, refresh: bool = False
     ) -> Iterator[Checkpointed | CounterfoilError]:
-        """Checkpoint customers; yield what became of each."""
+        """Checkpoint customers; yield what became of each, in their order; a refusal names its log."""
         logs = dict.fromkeys(self.log_of(customer_id) for customer_id in customer_ids)
         return checkpoint_many(self._store, self.operator, self.tenant, logs, refresh=refresh)
 
@@ -137,21 +135,10 @@ class Engine:
             EngineError: `customer-not-found`, `log-corrupt`.
         """
         log = self.log_of(customer_id)
-        customers.customer(self._store, self.operator.name, self.tenant, log)
-        after = 0
-        while True:
-            with self._store.read() as view:
-                page = view.checkpoints(log, after=after, limit=_CHECKPOINTS)
-            for row in page:
-                try:
-                    yield parse_checkpoint(row.note)
-                except MalformedError as error:
-                    raise EngineError(
-                        "log-corrupt", f"a stored checkpoint does not read: {error.message}"
-                    ) from error
-                after = row.size
-            if len(page) < _CHECKPOINTS:
-                return
+        with self._store.read() as view:
+            require_head(view, self.tenant, log)
+        for row in iter_checkpoints(self._store, log):
+            yield read_checkpoint(row, self.operator, self.tenant)
 
     # Proving.
 
@@ -162,7 +149,9 @@ class Engine:
             EngineError: `record-not-found`, `not-yet-checkpointed`, `log-corrupt`.
         """
         log, index = self._place(record_id)
-        return prove.receipt(self._store, self.tenant, log, index, size=size, with_open=with_open)
+        return prove.receipt(
+            self._store, self.operator, self.tenant, log, index, size=size, with_open=with_open
+        )
 
     def receipts(self, customer_id: str) -> Iterator[prove.Proven]:
         """Make the receipts of all deltas of a customer that its newest checkpoint covers.
@@ -174,7 +163,7 @@ class Engine:
 
     def log_receipts(self, log: bytes) -> Iterator[prove.Proven]:
         """As `receipts`, of a log by its reference."""
-        return prove.receipts(self._store, self.tenant, log)
+        return prove.receipts(self._store, self.operator, self.tenant, log)
 
     def consistency_file(self, customer_id: str, old_size: int, *, size: int | None = None) -> str:
         """Make the file that shows that a customer's checkpoint extends an older one.
@@ -182,7 +171,9 @@ class Engine:
         Raises:
             EngineError: `customer-not-found`, `record-not-found`, `invalid-field`, `log-corrupt`.
         """
-        return prove.consistency_file(self._store, self.tenant, self.log_of(customer_id), old_size, size=size)
+        return prove.consistency_file(
+            self._store, self.operator, self.tenant, self.log_of(customer_id), old_size, size=size
+        )
 
     # Verifying.
 
@@ -229,4 +220,4 @@ class Engine:
         try:
             return parse_record_id(record_id)
         except MalformedError as error:
-            raise EngineError("record-not-found", f"{error.message}") from error
+            raise EngineError("record-not-found", error.message) from error

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.note import Signer, VerifierKey, verifier_key
-from counterfoil.core.reference import Origin, check_operator, customer_reference
+from counterfoil.core.reference import Origin, check_operator, check_reference_key, customer_reference
 from counterfoil.engine.store import Identity, Store
 from counterfoil.errors import EngineError, MalformedError
 
@@ -23,6 +23,9 @@ class Operator:
         name: DNS-like, permanent: it stands in every origin.
         signer: signs checkpoints.
         reference_key: 32 bytes; makes customer references and stands for idempotency keys.
+
+    Raises:
+        MalformedError: where the name or the reference key is none.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Operator:
 
     def __post_init__(self) -> None:
         check_operator(self.name)
+        check_reference_key(self.reference_key)
 
     @cached_property
     def verifier_key(self) -> VerifierKey:

@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
-from counterfoil.core.details import Details, commit
-from counterfoil.core.encoding import read_json
+from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.details import Details
 from counterfoil.core.entry import DELTA
 from counterfoil.core.merkle import (
     consistency_ranges,
@@ -27,10 +26,17 @@ from counterfoil.core.receipt import Opening, ProvenEntry, format_receipt
 from counterfoil.core.reference import format_record_id
 from counterfoil.core.tiles import Tile, subtree_root, tiles_for
 from counterfoil.core.tlog_proof import format_consistency_file, format_tlog_proof
+from counterfoil.engine.operator import Operator
 from counterfoil.engine.store import Head, ReadTransaction, Store, StoredEntry, TileKey
-from counterfoil.engine.stored import head_of, log_corrupt, read_stored
-from counterfoil.errors import EngineError, MalformedError, VerificationError
-from counterfoil.limits import DETAILS_BYTES_MAX
+from counterfoil.engine.stored import (
+    head_of,
+    log_corrupt,
+    read_checkpoint,
+    read_details,
+    read_stored,
+    require_head,
+)
+from counterfoil.errors import EngineError, VerificationError
 
 # Entries whose receipts are made from one read.
 _PAGE: Final = 256
@@ -54,12 +60,20 @@ class Proven:
 
 
 def receipt(
-    store: Store, tenant: str, log: bytes, index: int, *, size: int | None = None, with_open: bool = True
+    store: Store,
+    operator: Operator,
+    tenant: str,
+    log: bytes,
+    index: int,
+    *,
+    size: int | None = None,
+    with_open: bool = True,
 ) -> Proven:
     """Make the receipt of one entry.
 
     Args:
         store: where the log is.
+        operator: whose signatures its checkpoints bear.
         tenant: whose; another tenant's log is as absent.
         log: the 20-byte customer reference.
         index: of the entry; any type.
@@ -74,7 +88,7 @@ def receipt(
         head = head_of(view, tenant, log)
         if head is None or not 0 <= index < head.size:
             raise EngineError("record-not-found", "there is no such record")
-        checkpoint = _checkpoint(view, head, size)
+        checkpoint = _checkpoint(view, head, operator, size)
         if checkpoint is None or index >= checkpoint.size:
             raise EngineError(
                 "not-yet-checkpointed",
@@ -93,17 +107,15 @@ def receipt(
     return prover.prove(rows[0], prover.opening(first) if first else None)
 
 
-def receipts(store: Store, tenant: str, log: bytes) -> Iterator[Proven]:
+def receipts(store: Store, operator: Operator, tenant: str, log: bytes) -> Iterator[Proven]:
     """Make the receipts of all deltas of a log that its newest checkpoint covers, in order, a page a read.
 
     Raises:
         EngineError: `customer-not-found`, `not-yet-checkpointed`, `log-corrupt`.
     """
     with store.read() as view:
-        head = head_of(view, tenant, log)
-        if head is None:
-            raise EngineError("customer-not-found", "there is no such customer")
-        checkpoint = _checkpoint(view, head, None)
+        head = require_head(view, tenant, log)
+        checkpoint = _checkpoint(view, head, operator, None)
         if checkpoint is None:
             raise EngineError("not-yet-checkpointed", "the customer has no checkpoint yet")
         first = _first_row(view, head)
@@ -122,11 +134,14 @@ def receipts(store: Store, tenant: str, log: bytes) -> Iterator[Proven]:
                 yield prover.prove(row, opening)
 
 
-def consistency_file(store: Store, tenant: str, log: bytes, old_size: int, *, size: int | None = None) -> str:
+def consistency_file(
+    store: Store, operator: Operator, tenant: str, log: bytes, old_size: int, *, size: int | None = None
+) -> str:
     """Make the file that shows that a checkpoint extends an older one.
 
     Args:
         store: where the log is.
+        operator: whose signatures its checkpoints bear.
         tenant: whose; another tenant's log is as absent.
         log: the 20-byte customer reference.
         old_size: of the older checkpoint.
@@ -137,11 +152,9 @@ def consistency_file(store: Store, tenant: str, log: bytes, old_size: int, *, si
             `invalid-field` where the older one is the larger; `log-corrupt`.
     """
     with store.read() as view:
-        head = head_of(view, tenant, log)
-        if head is None:
-            raise EngineError("customer-not-found", "there is no such customer")
-        new = _checkpoint(view, head, size)
-        old = _checkpoint(view, head, old_size)
+        head = require_head(view, tenant, log)
+        new = _checkpoint(view, head, operator, size)
+        old = _checkpoint(view, head, operator, old_size)
         if new is None or old is None:
             raise EngineError("record-not-found", "there is no checkpoint of that size")
         if old.size > new.size:
@@ -180,18 +193,9 @@ class _Prover:
 
     def _item(self, row: StoredEntry) -> ProvenEntry:
         entry = read_stored(row)
-        if row.salt is None or row.value is None:
+        value = read_details(row, entry)
+        if value is None or row.salt is None or row.value is None:
             return ProvenEntry(entry, row.entry, None)
-        if commit(row.salt, row.value) != entry.details:
-            raise log_corrupt(self._log, f"details of entry {row.index} are not those committed to")
-        try:
-            value = read_json(row.value, bytes_max=DETAILS_BYTES_MAX, what="details")
-        except MalformedError as error:
-            raise log_corrupt(
-                self._log, f"details of entry {row.index} do not read: {error.message}"
-            ) from error
-        if not isinstance(value, dict):
-            raise log_corrupt(self._log, f"details of entry {row.index} are not a JSON object")
         return ProvenEntry(entry, row.entry, Details(row.salt, value, row.value))
 
     def _path(self, row: StoredEntry) -> list[bytes]:
@@ -210,17 +214,16 @@ class _Prover:
         return root
 
 
-def _checkpoint(view: ReadTransaction, head: Head, size: int | None) -> Checkpoint | None:
+def _checkpoint(view: ReadTransaction, head: Head, operator: Operator, size: int | None) -> Checkpoint | None:
+    if size is not None and type(size) is not int:
+        raise EngineError("invalid-field", "the size of a checkpoint is an integer", field="size")
     wanted = head.checkpoint_size if size is None else size
     row = view.checkpoint(head.log, wanted) if 0 < wanted <= head.checkpoint_size else None
     if row is None:
         if size is None and head.checkpoint_size:
             raise log_corrupt(head.log, f"its checkpoint of size {wanted} is missing")
         return None
-    try:
-        return parse_checkpoint(row.note)
-    except MalformedError as error:
-        raise log_corrupt(head.log, f"its checkpoint of size {wanted} does not read") from error
+    return read_checkpoint(row, operator, head.tenant)
 
 
 def _first_row(view: ReadTransaction, head: Head) -> StoredEntry:

@@ -32,7 +32,7 @@ from counterfoil.core.timestamp import format_time, read_time, to_microseconds
 from counterfoil.engine.clock import next_time
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.store import HeadMove, Store, StoredEntry, WriteTransaction
-from counterfoil.engine.stored import read_last, read_stored
+from counterfoil.engine.stored import key_prefix, log_corrupt, read_last, read_stored
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 from counterfoil.limits import (
     BATCH_ITEMS_MAX,
@@ -152,7 +152,7 @@ def record_many(
 
     Returns:
         for each request its answer, or the refusal that it met (`invalid-field`, `amount-out-of-range`,
-        `idempotency-conflict`, `record-not-found`, `clock-regressed`).
+        `idempotency-conflict`, `record-not-found`, `clock-regressed`, `log-corrupt`).
 
     Raises:
         EngineError: where nothing at all was recorded: `invalid-field` for the batch itself, or what the store says.
@@ -195,6 +195,8 @@ class _Preparation:
             return error
 
     def _prepare(self, position: int, request: Delta) -> Prepared:
+        if not isinstance(request, Delta):
+            raise EngineError("invalid-field", "an item of a batch is a Delta", field="batch")
         log, prefix = self._log(request.customer_id)
         key_text, is_new = self._key(position, request.idempotency_key)
         key = hash_idempotency_key(self._operator.reference_key, prefix, key_text)
@@ -208,7 +210,7 @@ class _Preparation:
             _details(request),
             key_text,
             key,
-            int.from_bytes(key[:8], "big", signed=True),
+            key_prefix(key),
             is_new,
             None if request.effective_at is None else read_time(request.effective_at),
             None if request.adjusts is None else _adjusted_index(log, request.adjusts),
@@ -286,7 +288,7 @@ class _Batch:
             (item.log, item.key_prefix) for item in items if not item.key_is_new and item.log in self._heads
         ]
         self._stored = transaction.find_keys(wanted) if wanted else {}
-        # One call for all salts: two for each item, since an item may open its log.
+        # One call for all salts: one for each item, and one for each log, which may have to be opened.
         self._salts = iter_salts(randomness, len(items) + len({item.log for item in items}))
         self._tails: dict[bytes, _Tail] = {}
         self._rows: list[StoredEntry] = []
@@ -320,6 +322,9 @@ class _Batch:
     def _tail(self, log: bytes) -> _Tail | None:
         tail = self._tails.get(log)
         if tail is None and (head := self._heads.get(log)) is not None:
+            if head.tenant != self._tenant:
+                # The tenant is part of the reference: a log of another one bears another name.
+                raise log_corrupt(log, "its head names another tenant")
             last = read_last(head)
             tail = self._tails[log] = _Tail(
                 head.tenant, last, to_microseconds(last.recorded_at), head.sealed_size
@@ -343,9 +348,9 @@ class _Batch:
             return
         if tail is None or item.adjusts > tail.last.index:
             raise EngineError("record-not-found", "there is no such delta to adjust", field="adjusts")
-        # A delta of this very batch is not in the store yet.
-        rows = self._transaction.entries(item.log, item.adjusts, item.adjusts + 1) or tail.added.values()
-        if not any(row.index == item.adjusts and read_stored(row).type == DELTA for row in rows):
+        # Behind what is stored stand this batch's own entries, which are deltas but for the one that opens the log.
+        rows = self._transaction.entries(item.log, item.adjusts, item.adjusts + 1)
+        if not item.adjusts or any(read_stored(row).type != DELTA for row in rows):
             raise EngineError("invalid-field", "what a delta adjusts is a delta", field="adjusts")
 
     def _add(self, item: Prepared, tail: _Tail | None) -> Recorded:
@@ -389,17 +394,20 @@ class _Batch:
         return Recorded(record_id, item.customer_id, item.key_text, data, replayed=False)
 
     def _open(self, item: Prepared) -> tuple[StoredEntry, _Tail]:
+        time = next_time(self._now, self._now - 1)
         unit = item.unit or self._transaction.tenant_unit(self._tenant) or DEFAULT_UNIT
+        if not _UNIT.fullmatch(unit):
+            raise EngineError("log-corrupt", f"the stored unit of tenant {self._tenant} is none")
         value = canonical_json({"customerId": item.customer_id})
         salt = next(self._salts)
         data = format_open(
-            recorded_at=format_time(self._now),
+            recorded_at=format_time(time),
             unit=unit,
             details=commit(salt, value),
             origin=self._operator.origin(self._tenant, item.log),
         )
         return StoredEntry(item.log, 0, data, None, salt, value), _Tail(
-            self._tenant, parse_entry(data), self._now, 0
+            self._tenant, parse_entry(data), time, 0
         )
 
 

@@ -8,7 +8,7 @@ The unit of everything is the log: every method names its logs first, and a meth
 Rules that every store keeps:
 
 - `write()` is one transaction, durable when the block ends without an exception, and wholly undone otherwise.  A
-  method that failed has undone it too, whether or not its exception was caught.
+  method that failed has undone it too, whether or not its exception was caught: the block ends with that exception.
 - After `lock_heads` returns, no other transaction changes these logs until this one ends.
 - `read()` sees one consistent state.  Blocks are short; the engine reads long ranges in pages.
 - What goes wrong comes out as an `EngineError`: `store-unavailable` (not done, may be tried again),
@@ -31,7 +31,8 @@ class Head(NamedTuple):
         size: entries stored; a log that exists has at least one.
         sealed_size: the size under the newest seal, 0 without one.
         checkpoint_size: the size under the newest checkpoint, 0 without one.
-        last_entry: the exact bytes of entry `size - 1`.
+        last_entry: the exact bytes of entry `size - 1`; None where that is missing, or an entry stands behind it: the
+            engine says `log-corrupt`, of this log alone.
     """
 
     log: bytes
@@ -39,7 +40,7 @@ class Head(NamedTuple):
     size: int
     sealed_size: int
     checkpoint_size: int
-    last_entry: bytes
+    last_entry: bytes | None
 
 
 class StoredEntry(NamedTuple):
@@ -114,7 +115,7 @@ class ReadTransaction(Protocol):
         """Return the tenant's default unit, or None where none was set."""
 
     def heads(self, logs: Sequence[bytes]) -> dict[bytes, Head]:
-        """Return the heads of those of `logs` that exist."""
+        """Return the heads of those of `logs` that exist; what one of them lacks keeps back no other."""
 
     def logs(self, tenant: str, *, after: bytes = b"", limit: int) -> list[bytes]:
         """Return up to `limit` logs of the tenant that sort after `after`, ascending.  Crosses logs."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from counterfoil.errors import EngineError
+from counterfoil.storage.files import is_there
 from counterfoil.storage.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -25,28 +26,54 @@ def open_store(url: str, *, clock: Callable[[], int], create: bool = False) -> S
         create: make the store where there is none; one that is there is opened as it is.
 
     Raises:
-        EngineError: `usage`, where the URL names no store that can be opened, or the extra is not installed;
-            `unsafe-settings`, `log-corrupt`, `store-unavailable`, `io-error`, `out-of-space`.
+        EngineError: `usage`, where the URL names no store that can be opened, the file is another program's, or the
+            extra is not installed; `unsafe-settings`, `log-corrupt`, `store-unavailable`, `io-error`, `out-of-space`.
     """
     if url == "memory:":
         return MemoryStore(clock)
-    name = url.removeprefix("sqlite:///")
-    if name == url or not name:
-        raise EngineError("usage", f"no such kind of store: {url!r}; use sqlite:///PATH or memory:")
-    try:
-        # Auditors have neither SQLAlchemy nor a need for it.
-        from counterfoil.storage.sql.sqlite import SqliteDatabase  # noqa: PLC0415  -- see above
-        from counterfoil.storage.sql.store import SqlStore  # noqa: PLC0415  -- see above
+    path = _path_of(url)
+    _require_extra(create=create)
+    # Auditors have neither SQLAlchemy nor a need for it.
+    from counterfoil.storage.sql.sqlite import SqliteDatabase  # noqa: PLC0415  -- see above
+    from counterfoil.storage.sql.store import SqlStore  # noqa: PLC0415  -- see above
 
-        if create:  # The other half of the extra, which only makes tables: missed before there is a file.
-            import_module("counterfoil.storage.sql.migrations")
-    except ModuleNotFoundError as error:
-        message = f"keeping records needs {error.name}: pip install 'counterfoil[store]'"
-        raise EngineError("usage", message) from error
-    path = Path(name)
-    if not create and not path.exists():
+    if not is_there(path) and not create:
         raise EngineError("usage", f"there is no store at {path}: run `counterfoil init` first")
     database = SqliteDatabase(path)
     if create:
         database.make_file()
     return SqlStore.open(database, clock=clock, create=create)
+
+
+def is_store_there(url: str) -> bool:
+    """Whether the file is there that a URL names; if not, the folder to make it in and the extra are.
+
+    Raises:
+        EngineError: `usage`, where the URL names no file, or the extra is not installed; `io-error`, where the folder
+            is missing or may not be looked into.
+    """
+    path = _path_of(url)
+    _require_extra(create=True)
+    if is_there(path):
+        return True
+    if not path.parent.is_dir():
+        raise EngineError("io-error", f"cannot make {path}: there is no folder {path.parent}")
+    return False
+
+
+def _path_of(url: str) -> Path:
+    name = url.removeprefix("sqlite:///")
+    if name == url or not name:
+        raise EngineError("usage", f"not the URL of a store on disk: {url!r}; use sqlite:///PATH")
+    return Path(name)
+
+
+def _require_extra(*, create: bool) -> None:
+    # The migrations, which only make tables, are missed before there is a file.
+    modules = ("sqlite", "store", "migrations") if create else ("sqlite", "store")
+    try:
+        for module in modules:
+            import_module(f"counterfoil.storage.sql.{module}")
+    except ModuleNotFoundError as error:
+        message = f"keeping records needs {error.name}: pip install 'counterfoil[store]'"
+        raise EngineError("usage", message) from error

@@ -34,7 +34,7 @@ from counterfoil.core.note import VerifierKey, parse_verifier_key, verifier_key
 from counterfoil.core.reference import OPERATOR_PATTERN, check_operator
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import KEY_FILE_BYTES_MAX, REFERENCE_KEY_BYTES
-from counterfoil.storage.files import sync_folder
+from counterfoil.storage.files import is_there, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ def needs_passphrase(path: Path) -> bool:
         EngineError: `unsafe-settings`, `io-error`, as `load_key_folder`.
     """
     file = path / SIGNING_KEY_FILE
-    return file.is_file() and _is_encrypted(_read(file, private=True))
+    return is_there(file) and _is_encrypted(_read(file, private=True))
 
 
 def load_key_folder(path: Path, passphrase: str | None = None) -> KeyFolder:
@@ -135,25 +135,46 @@ def load_key_folder(path: Path, passphrase: str | None = None) -> KeyFolder:
             needed; `unsafe-settings`, where others may read private keys; `key-mismatch`, where the files do not
             agree or are no keys; `io-error`.
     """
-    if not path.is_dir():
-        raise EngineError("usage", f"there is no key folder at {path}: run `counterfoil init` first")
+    public = load_verifier_key(path)
     signer = SigningKey(_signing_seed(path / SIGNING_KEY_FILE, passphrase))
-    found = _REFERENCE_KEY.fullmatch(_read(path / REFERENCE_KEY_FILE, private=True).decode("latin-1"))
-    if found is None:
-        raise EngineError("key-mismatch", f"{path / REFERENCE_KEY_FILE} is no reference key")
-    try:
-        public = parse_verifier_key(
-            _read(path / VERIFIER_KEY_FILE, private=False).decode("latin-1").removesuffix("\n")
-        )
-    except MalformedError as error:
-        raise EngineError("key-mismatch", f"{path / VERIFIER_KEY_FILE}: {error.message}") from error
     if public.public_key != signer.public_key:
         raise EngineError(
             "key-mismatch", f"{SIGNING_KEY_FILE} in {path} is not the private half of {VERIFIER_KEY_FILE}"
         )
-    if public.name != found[1]:
-        raise EngineError("key-mismatch", f"the keys in {path} are of {public.name} and of {found[1]}")
-    return KeyFolder(public, signer, bytes.fromhex(found[2]))
+    return KeyFolder(public, signer, load_reference_key(path, public.name))
+
+
+def load_verifier_key(path: Path) -> VerifierKey:
+    """Load the public key alone; that the private one is its other half is not checked.
+
+    Raises:
+        EngineError: `usage`, where the folder or the file is missing; `key-mismatch`, where it is no key; `io-error`.
+    """
+    if not is_there(path) or not path.is_dir():
+        raise EngineError("usage", f"there is no key folder at {path}: run `counterfoil init` first")
+    content = _read(path / VERIFIER_KEY_FILE, private=False)
+    try:
+        return parse_verifier_key(content.decode("latin-1").removesuffix("\n"))
+    except MalformedError as error:
+        raise EngineError("key-mismatch", f"{path / VERIFIER_KEY_FILE}: {error.message}") from error
+
+
+def load_reference_key(path: Path, operator: str) -> bytes:
+    """Load the reference key of an operator, which no passphrase protects.
+
+    Returns:
+        its 32 bytes.
+
+    Raises:
+        EngineError: `usage`, where the file is missing; `unsafe-settings`, where others may read it; `key-mismatch`,
+            where it is no reference key, or another operator's; `io-error`.
+    """
+    found = _REFERENCE_KEY.fullmatch(_read(path / REFERENCE_KEY_FILE, private=True).decode("latin-1"))
+    if found is None:
+        raise EngineError("key-mismatch", f"{path / REFERENCE_KEY_FILE} is no reference key")
+    if found[1] != operator:
+        raise EngineError("key-mismatch", f"the keys in {path} are of {operator} and of {found[1]}")
+    return bytes.fromhex(found[2])
 
 
 def _signing_key_pem(seed: bytes, passphrase: str | None) -> bytes:
@@ -205,7 +226,7 @@ def _read(path: Path, *, private: bool) -> bytes:
 
 
 def _refuse_others(path: Path, status: os.stat_result) -> None:
-    if os.name == "posix" and stat.S_IMODE(status.st_mode) & _OTHERS:
+    if stat.S_IMODE(status.st_mode) & _OTHERS:
         mode = "0700" if stat.S_ISDIR(status.st_mode) else "0600"
         raise EngineError("unsafe-settings", f"{path} is open to others: chmod {mode} {path}")
 

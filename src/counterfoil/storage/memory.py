@@ -134,10 +134,10 @@ class _Reading:
 
     def _head(self, log: bytes) -> Head:
         head = self._rows.heads[log]
-        last = self.entries(log, head.size - 1, head.size)
-        if not last:
-            raise EngineError("log-corrupt", f"entry {head.size - 1} of log {log.hex()} is missing")
-        return Head(*head, self._checkpoint_size(log), last[0].entry)
+        entries = self._rows.entries.get(log)
+        last = entries[-1] if entries else None
+        data = last.entry if last is not None and last.index == head.size - 1 else None
+        return Head(*head, self._checkpoint_size(log), data)
 
 
 class _Writing(_Reading):
@@ -150,7 +150,7 @@ class _Writing(_Reading):
         self._undo_steps: list[Callable[[], object]] = []
 
     def require_unharmed(self) -> None:
-        """Raise what refused an append, in case the block caught it: half of an append must not stay."""
+        """Raise what a method refused, in case the block caught it: nothing of the transaction may stay."""
         if self._failure is not None:
             raise self._failure
 
@@ -160,7 +160,11 @@ class _Writing(_Reading):
             self._undo_steps.pop()()
 
     def now(self) -> int:
-        return self._clock()
+        try:
+            return self._clock()
+        except EngineError as error:
+            self._failure = error
+            raise
 
     def lock_heads(self, logs: Iterable[bytes]) -> dict[bytes, Head]:
         return self.heads(list(logs))
@@ -172,9 +176,9 @@ class _Writing(_Reading):
         for entry in entries:
             log = self._rows.entries[entry.log]
             if log and entry.index <= log[-1].index:
-                message = f"entry {entry.index} of log {entry.log.hex()} is there already"
-                self._failure = EngineError("log-corrupt", message)
-                raise self._failure
+                raise self._refusal(
+                    "log-corrupt", f"entry {entry.index} is there already", log=f"0x{entry.log.hex()}"
+                )
             self._add(log, entry)
             if entry.key_prefix is not None:
                 self._add(self._rows.by_key[entry.log, entry.key_prefix], entry)
@@ -188,9 +192,10 @@ class _Writing(_Reading):
         for new in checkpoints:
             # Taken out, so that a second checkpoint of the log within one call is refused as well.
             if sizes.pop(new.log, None) != new.old_size or new.size <= new.old_size:
-                raise EngineError(
+                raise self._refusal(
                     "fork-refused",
-                    f"the newest checkpoint of log {new.log.hex()} is not the one of size {new.old_size}",
+                    f"the newest checkpoint is not the one of size {new.old_size}",
+                    log=f"0x{new.log.hex()}",
                 )
         for new in checkpoints:
             self._add(self._rows.checkpoints[new.log], StoredCheckpoint(new.log, new.size, new.note))
@@ -202,11 +207,16 @@ class _Writing(_Reading):
     def set_identity(self, identity: Identity) -> None:
         known = self.identity()
         if known not in (None, identity):
-            raise EngineError("key-mismatch", "the store belongs to another operator or key")
+            raise self._refusal("key-mismatch", "the store belongs to another operator or key")
         self._set(self._rows.identities, None, identity)
 
     def set_tenant_unit(self, tenant: str, unit: str) -> None:
         self._set(self._rows.units, tenant, unit)
+
+    def _refusal(self, code: str, message: str, **facts: object) -> EngineError:
+        """Make a refusal after which nothing of the transaction stays, even where the block catches it."""
+        self._failure = EngineError(code, message, **facts)
+        return self._failure
 
     def _add(self, rows: list[_T], row: _T) -> None:
         rows.append(row)

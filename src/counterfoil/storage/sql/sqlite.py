@@ -60,7 +60,8 @@ _CODES: Final = {
     sqlite3.SQLITE_PERM: "io-error",
     sqlite3.SQLITE_READONLY: "io-error",
     sqlite3.SQLITE_CORRUPT: "log-corrupt",
-    sqlite3.SQLITE_NOTADB: "log-corrupt",
+    # As a rule the wrong file; a store whose beginning was overwritten looks the same, and nothing of it can be read.
+    sqlite3.SQLITE_NOTADB: "usage",
     # Two rows for one place: heads and entries, or heads and checkpoints, contradict each other.
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: "log-corrupt",
     sqlite3.SQLITE_CONSTRAINT_UNIQUE: "log-corrupt",
@@ -93,7 +94,7 @@ class SqliteDatabase:
         self.path = path.absolute()
         self._writers = threading.Lock()
         # A file that is gone is an error and not a new, empty store.
-        name = f"file:{quote(str(self.path))}?mode=rw"
+        name = f"file:{quote(os.fsencode(self.path))}?mode=rw"
 
         def connect() -> sqlite3.Connection:
             # isolation_level=None: the driver never begins a transaction by itself, least of all one without lock.
@@ -150,7 +151,8 @@ class SqliteDatabase:
         code = _CODES.get(extended) or _CODES.get(extended & 0xFF, "internal")
         if committing and code not in _SURELY_NOT_COMMITTED:
             code = "commit-outcome-unknown"
-        return EngineError(code, f"{self.path}: {cause}", sqlite=getattr(cause, "sqlite_errorname", ""))
+        words = f"{self.path} is not a Counterfoil store" if code == "usage" else f"{self.path}: {cause}"
+        return EngineError(code, words, sqlite=getattr(cause, "sqlite_errorname", ""))
 
 
 def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     column,
+    exists,
     func,
     insert,
     literal_column,
@@ -121,8 +122,13 @@ class Statements:
 
 
 def _heads(wanted: CTE) -> Select[Any]:
-    """(log, tenant, size, sealed_size, checkpoint_size, last entry or NULL where it is missing)."""
-    last = and_(ENTRIES.c.log == LOGS.c.log, ENTRIES.c.idx == LOGS.c.size - literal_column("1"))
+    """(log, tenant, size, sealed_size, checkpoint_size, entry `size - 1` or NULL where that is not the last)."""
+    behind = ENTRIES.alias("behind")
+    last = and_(
+        ENTRIES.c.log == LOGS.c.log,
+        ENTRIES.c.idx == LOGS.c.size - literal_column("1"),
+        ~exists().where(behind.c.log == LOGS.c.log, behind.c.idx >= LOGS.c.size).correlate(LOGS),
+    )
     return (
         select(LOGS, ENTRIES.c.entry)
         .select_from(wanted)

@@ -202,13 +202,8 @@ class _Reading:
         return str(found[0].unit) if found else None
 
     def heads(self, logs: Sequence[bytes]) -> dict[bytes, Head]:
-        found = {}
-        for row in self._rows(self._statements.heads, [(log,) for log in logs]):
-            head = Head._make(row)
-            if head.last_entry is None:
-                raise EngineError("log-corrupt", f"entry {head.size - 1} of log {head.log.hex()} is missing")
-            found[head.log] = head
-        return found
+        found = self._rows(self._statements.heads, [(log,) for log in logs])
+        return {row[0]: Head._make(row) for row in found}
 
     def logs(self, tenant: str, *, after: bytes = b"", limit: int) -> list[bytes]:
         return self._log_names(_LOGS_AFTER, tenant, after, limit)
@@ -259,6 +254,9 @@ class _Reading:
             raise self.failure
         try:
             return work()
+        except EngineError as error:
+            self.failure = error
+            raise
         except self._database.failures as error:
             self.failure = self._database.refusal(error, committing=False)
             raise self.failure from error
@@ -279,7 +277,7 @@ class _Writing(_Reading):
         self._clock = clock
 
     def now(self) -> int:
-        return self._clock()
+        return self._run(self._clock)
 
     def lock_heads(self, logs: Iterable[bytes]) -> dict[bytes, Head]:
         ordered = sorted(set(logs))
@@ -307,9 +305,10 @@ class _Writing(_Reading):
         for new in checkpoints:
             # Taken out, so that a second checkpoint of the log within one call is refused as well.
             if sizes.pop(new.log, None) != (new.old_size, new.old_size) or new.size <= new.old_size:
-                raise EngineError(
+                raise self._refusal(
                     "fork-refused",
-                    f"the newest checkpoint of log {new.log.hex()} is not the one of size {new.old_size}",
+                    f"the newest checkpoint is not the one of size {new.old_size}",
+                    log=f"0x{new.log.hex()}",
                 )
         self._change(self._statements.put_checkpoints, [(new.log, new.size, new.note) for new in checkpoints])
         self._change(
@@ -325,10 +324,15 @@ class _Writing(_Reading):
         if known is None:
             self._change(self._statements.set_identity, [(1, *identity)])
         elif known != identity:
-            raise EngineError("key-mismatch", f"the store belongs to {known.operator} and its key already")
+            raise self._refusal("key-mismatch", f"the store belongs to {known.operator} and its key already")
 
     def set_tenant_unit(self, tenant: str, unit: str) -> None:
         self._change(self._statements.set_tenant_unit, [(tenant, unit)])
+
+    def _refusal(self, code: str, message: str, **facts: object) -> EngineError:
+        """Make a refusal after which nothing of the transaction stays, even where the block catches it."""
+        self.failure = EngineError(code, message, **facts)
+        return self.failure
 
     def _change(self, statement: WideWrite, rows: Sequence[tuple[object, ...]]) -> None:
         self._run(lambda: statement.run(self._cursor, rows))

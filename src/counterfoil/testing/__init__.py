@@ -1,0 +1,88 @@
+"""`check_store`: the contract that any store passes.
+
+For whoever writes a store.  It needs no test framework:
+
+    from counterfoil.testing import check_store
+
+    check_store(lambda name: MyStore(folder / name, clock=clock), durable=True)
+
+or, one test a claim, with pytest:
+
+    @pytest.mark.parametrize("check", STORE_CHECKS, ids=lambda check: check.__name__)
+    def test_my_store_keeps_the_contract(check, tmp_path):
+        check(lambda name: MyStore(tmp_path / name, clock=clock))
+
+Source: the rules in `counterfoil.engine.store`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from counterfoil.testing.contents import (
+    a_log_without_its_last_entry_holds_up_no_other,
+    an_empty_store_holds_nothing,
+    bytes_come_back_as_they_were,
+    keys_are_found_by_prefix,
+    lists_are_paged_in_order,
+    logs_keep_apart,
+    ranges_are_half_open_and_ascending,
+    reads_of_many_equal_reads_of_one,
+    the_identity_is_set_once,
+    the_largest_sizes_fit,
+    the_unit_of_a_tenant_can_be_set_again,
+    tiles_are_replaced,
+    what_is_written_is_there_after_reopening,
+)
+from counterfoil.testing.parts import MakeStore
+from counterfoil.testing.transactions import (
+    a_failed_block_leaves_no_trace,
+    a_lock_keeps_other_writers_out,
+    a_refusal_that_was_caught_undoes_the_block,
+    a_taken_index_is_refused,
+    a_view_does_not_change,
+    checkpoints_follow_one_another,
+    the_clock_is_read,
+    writers_lose_nothing,
+)
+
+__all__ = ["STORE_CHECKS", "MakeStore", "check_store", "what_is_written_is_there_after_reopening"]
+
+STORE_CHECKS: Final = (
+    an_empty_store_holds_nothing,
+    the_identity_is_set_once,
+    the_unit_of_a_tenant_can_be_set_again,
+    bytes_come_back_as_they_were,
+    a_failed_block_leaves_no_trace,
+    a_taken_index_is_refused,
+    a_log_without_its_last_entry_holds_up_no_other,
+    reads_of_many_equal_reads_of_one,
+    ranges_are_half_open_and_ascending,
+    lists_are_paged_in_order,
+    logs_keep_apart,
+    keys_are_found_by_prefix,
+    the_largest_sizes_fit,
+    checkpoints_follow_one_another,
+    a_refusal_that_was_caught_undoes_the_block,
+    tiles_are_replaced,
+    the_clock_is_read,
+    a_lock_keeps_other_writers_out,
+    writers_lose_nothing,
+    a_view_does_not_change,
+)
+
+
+def check_store(make_store: MakeStore, *, durable: bool) -> None:
+    """Check every claim of the contract.
+
+    Args:
+        make_store: opens the store of a name; a name that is new gives an empty store.
+        durable: a store that is closed and opened again under its name holds what was written.
+
+    Raises:
+        AssertionError: a sentence that says which claim does not hold.
+    """
+    for check in STORE_CHECKS:
+        check(make_store)
+    if durable:
+        what_is_written_is_there_after_reopening(make_store)
