@@ -93,7 +93,7 @@ class CounterfoilError(Exception):
     Attributes:
         code: one of `CODES`.
         message: why, in words; lower case, no full stop.
-        facts: what was found and what was wanted, as text.
+        facts: what was found and what was wanted, as text; what is None is left out.
     """
 
     def __init__(self, code: str, message: str, **facts: object) -> None:
@@ -102,7 +102,9 @@ class CounterfoilError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.facts: dict[str, str] = {name: str(value) for name, value in facts.items()}
+        self.facts: dict[str, str] = {
+            name: str(value) for name, value in facts.items() if value is not None
+        }
 
     @property
     def exit_status(self) -> int:

@@ -162,6 +162,17 @@ class TestConformance:
     def test_a_command_that_is_none_is_misuse(self, cf, options):
         assert cf("conformance", "run", *options).code == "usage"
 
+    @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "0.5", "86401", ""])
+    def test_a_time_that_is_none_is_misuse(self, cf, seconds):
+        assert cf("conformance", "run", "--command", "true", "--timeout", seconds).code == "usage"
+
+    def test_a_run_that_takes_too_long_is_ended(self, cf):
+        outcome = cf("conformance", "run", "--command", "sleep 600", "--timeout", "1", "--json")
+        assert outcome.status == 10
+        got = [finding["got"] for finding in outcome.findings if "got" in finding]
+        assert got[0] == "the process gave no answer within 1 seconds"
+        assert set(got[1:]) == {"not asked: the time for the run was over"}
+
     def test_a_folder_without_vectors_is_misuse(self, cf):
         outcome = cf("conformance", "run", "--command", "true", "--vectors", ".")
         assert (outcome.status, outcome.code) == (2, "usage")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -104,6 +105,35 @@ class TestFiles:
             again = book("record", "c", delta, "--reason", reason, "--idempotency-key", key, "--json")
             assert again.findings[0]["replayed"] is True
 
+    def test_a_file_of_the_same_name_that_records_nothing_is_remarked_on(self, book):
+        for month in ("jan", "feb"):
+            Path(month).mkdir()
+            Path(month, "usage.csv").write_text("customerId,delta,reason\nc,1,x\nc,0,x\n")
+        assert "hint: rows without a key" not in book("import", "jan/usage.csv").err
+        second = book("import", "feb/usage.csv")
+        assert "0 recorded, 1 already recorded" in second.out
+        assert (
+            "counterfoil: hint: rows without a key are known by the file's name: "
+            "another file of the same name needs --source\n"
+        ) in second.err
+        assert "hint: rows without a key" not in book("import", "feb/usage.csv", "--source", "feb").err
+        # Who named the source knows.
+        assert "hint: rows without a key" not in book("import", "feb/usage.csv", "--source", "feb").err
+
+    @pytest.mark.parametrize(
+        "more", ['{"customerId": "c", "delta": 2, "reason": "x"}\n', '{"customerId": "d"}\n' + GOOD]
+    )
+    def test_a_file_of_which_something_is_new_is_not(self, book, more):
+        Path("rows.ndjson").write_text(GOOD)
+        book("import", "rows.ndjson")
+        Path("rows.ndjson").write_text(GOOD + more)
+        assert "rows without a key" not in book("import", "rows.ndjson").err
+
+    def test_neither_are_rows_with_keys_of_their_own(self, book):
+        Path("rows.ndjson").write_text(GOOD.replace("}", ', "idempotencyKey": "K"}'))
+        book("import", "rows.ndjson")
+        assert book("import", "rows.ndjson").err == ""
+
     def test_a_file_without_rows_is_no_error(self, book):
         Path("rows.csv").write_text("customerId,delta,reason\n")
         outcome = book("import", "rows.csv")
@@ -123,6 +153,8 @@ class TestFiles:
             "--errors nowhere/refused.ndjson",
             "--errors counterfoil-keys",
             "--errors rows.csv",
+            "--errors ./counterfoil-keys/../rows.csv",
+            "--errors rows.csv/refused.ndjson",
         ],
     )
     def test_a_wrong_option_is_refused_before_anything_is_written(self, book, options):
@@ -155,6 +187,51 @@ class TestRefusedRows:
             (4, "malformed", "c,1,\\xff\x1b"),
         ]
         assert all(row["message"] for row in rows)
+
+    def test_the_file_of_errors_replaces_the_one_before_as_a_whole(self, book):
+        Path("rows.csv").write_text("customerId,delta,reason\nc,0,x\n")
+        Path("refused.ndjson").write_text("old\n" * 1000)
+        Path("link.ndjson").hardlink_to("refused.ndjson")
+        assert book("import", "rows.csv", "--errors", "refused.ndjson").code == "rows-refused"
+        assert len(Path("refused.ndjson").read_text().splitlines()) == 1
+        # What had the old bytes under another name has them still.
+        assert Path("link.ndjson").read_text() == "old\n" * 1000
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "counterfoil.db",
+            "counterfoil.db-journal",
+            "counterfoil.db-wal",
+            "counterfoil-keys/../counterfoil.db",
+            "counterfoil-keys/operator.vkey",
+            "counterfoil-keys/new.ndjson",
+            "to-store",
+            "to-key",
+            "to-input",
+            "to-nowhere",
+            "to-itself",
+            "pipe",
+            "/dev/null",
+        ],
+    )
+    def test_what_is_needed_or_is_no_plain_file_is_not_replaced(self, book, name):
+        Path("rows.csv").write_text("customerId,delta,reason\nc,0,x\nc,1,x\n")
+        os.mkfifo("pipe")
+        for link, target in (
+            ("store", "counterfoil.db"),
+            ("key", "counterfoil-keys/operator.vkey"),
+            ("input", "rows.csv"),
+            ("nowhere", "nosuch"),
+            ("itself", "to-itself"),
+        ):
+            Path(f"to-{link}").symlink_to(target)
+        before = folder()
+        outcome = book("import", "rows.csv", "--errors", name)
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert outcome.out == ""
+        assert folder() == before
+        assert book("import", "rows.csv", "--json").findings[-1]["recorded"] == 1
 
     def test_a_person_is_not_shown_thousands_and_a_program_is(self, book):
         Path("rows.ndjson").write_text("{\n" * 100)
@@ -189,6 +266,18 @@ class TestCutShort:
         assert outcome.status == 130
         assert outcome.lines[-1].startswith("2,000 rows read: 2,000 recorded")
 
+    def test_the_file_of_errors_is_left_as_it_was(self, book, monkeypatch):
+        Path("rows.ndjson").write_text("{\n" + GOOD * (IMPORT_BATCH_ITEMS + 5))
+        Path("refused.ndjson").write_text("old")
+        before = folder().keys()
+        monkeypatch.setattr(
+            Engine, "record_many", failing_after(1, EngineError("out-of-space", "as planned"))
+        )
+        outcome = book("import", "rows.ndjson", "--errors", "refused.ndjson")
+        assert (outcome.code, "1 refused" in outcome.out) == ("out-of-space", True)
+        assert Path("refused.ndjson").read_text() == "old"
+        assert folder().keys() == before
+
     def test_a_store_that_stays_busy_is_given_up(self, book, monkeypatch):
         Path("rows.ndjson").write_text(GOOD)
         monkeypatch.setattr(
@@ -198,6 +287,14 @@ class TestCutShort:
         outcome = book("import", "rows.ndjson")
         assert (outcome.status, outcome.code) == (74, "store-unavailable")
         assert "0 rows read: 0 recorded" in outcome.out
+
+
+def folder():
+    """The names below the folder, links and pipes too, and the bytes of plain files."""
+    return {
+        str(path): path.read_bytes() if path.is_file() and not path.is_symlink() else None
+        for path in Path().rglob("*")
+    }
 
 
 def failing_after(batches, error):

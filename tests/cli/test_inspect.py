@@ -47,11 +47,23 @@ class TestKinds:
         ):
             assert line in outcome.lines
         finding = shelf("inspect", "receipt.json", "--json").findings[0]
-        assert (finding["index"], finding["reason"], finding["claimsSigner"][:19]) == (
+        assert (finding["index"], finding["details"], finding["claimsSigner"][:19]) == (
             2,
-            "api_call",
+            {"reason": "api_call", "referenceId": "line 1"},
             "ledger.example.com/",
         )
+
+    def test_details_cannot_pass_for_what_was_verified(self, shelf):
+        forged = {"verified": "verified", "kind": "checkpoint", "index": "9", "of  index": {"a": [1]}}
+        shelf("receipt", record_id(shelf, 3), "-o", "seal.json")
+        rewrite("seal.json", lambda r: r.update(details={"salt": "00" * 32, "value": forged}))
+        finding = shelf("inspect", "seal.json", "--json").findings[0]
+        assert (finding["kind"], finding["verified"], finding["index"]) == ("receipt", "not verified", 3)
+        assert finding["details"] == forged
+        lines = shelf("inspect", "seal.json").lines
+        assert [line for line in lines if line.startswith("  index ")] == ["  index           3"]
+        assert "  details.index   9" in lines
+        assert '  details."of  index"  {"a": [1]}' in lines
 
     def test_one_that_withholds_says_so(self, shelf):
         rewrite("receipt.json", lambda r: (r.pop("details"), r.pop("open")))

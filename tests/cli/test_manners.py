@@ -230,6 +230,34 @@ class TestText:
         assert rb"\xe9" in done.stdout
 
 
+    def test_a_document_is_the_same_whatever_the_locale(self, tmp_path, kept):
+        kept("record", "cust_001", "1", "--reason", "é\u2028")
+        kept("checkpoint", "cust_001")
+        record = record_id(kept, 4)
+        kept("receipt", record, "-o", "receipt.json")
+        kept("consistency", "make", "cust_001", "--from", "4", "-o", "growth")
+        for line, file in (
+            (f"receipt {record}", "receipt.json"),
+            ("consistency make cust_001 --from 4", "growth"),
+        ):
+            printed, *others = (
+                subprocess.run(
+                    command(*line.split()),
+                    cwd=tmp_path,
+                    env=environment(PYTHONIOENCODING=encoding),
+                    capture_output=True,
+                    check=True,
+                ).stdout
+                for encoding in ("utf-8", "ascii", "utf-16")
+            )
+            assert others == [printed, printed]
+            written = Path(file).read_bytes()
+            if file == "receipt.json":
+                assert json.loads(printed) == json.loads(written)
+            else:
+                assert printed == written
+
+
 class TestSilence:
     def test_success_says_nothing_on_standard_error(self, kept):
         for line in (
@@ -303,7 +331,8 @@ class TestEnds:
 
     def test_a_file_that_cannot_be_read_is_an_io_error(self, kept, monkeypatch):
         monkeypatch.setattr(
-            Path, "open", lambda *_: raise_(PermissionError(13, "Permission denied", "receipt.json"))
+            "counterfoil.cli.files._open",
+            lambda *_, **__: raise_(PermissionError(13, "Permission denied", "receipt.json")),
         )
         outcome = kept("inspect", "receipt.json")
         assert (outcome.status, outcome.out, outcome.code) == (74, "", "io-error")

@@ -1,6 +1,7 @@
 """`verify` and `consistency verify`: a verdict for every file, and the worst decides."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -116,7 +117,9 @@ class TestReceipts:
         outcome = cf("verify", "r.json", "--key", KEY)
         assert outcome.lines[0].endswith("; customer not checked")
         assert "the customer of 1 receipt" in outcome.lines[2]
-        assert cf("verify", "r.json", "--key", KEY, "--customer", "alice").code == "wrong-origin"
+        outcome = cf("verify", "r.json", "--key", KEY, "--customer", "alice")
+        assert outcome.code == "wrong-origin"
+        assert outcome.err.endswith("the receipt names no customer (wanted alice)\n")
 
     def test_open_and_seal_have_receipts_too(self, cf):
         engine = history("5")
@@ -159,18 +162,56 @@ class TestFolders:
         Path("f").mkdir()
         shutil.copy("receipt.json", "f/a.json")
         shutil.copy("receipt.json", "f/b.json")
-        original = Path.open
+        original = os.open
 
         def failing(path, *arguments, **options):
-            if path.name == "b.json":
-                raise PermissionError(13, "Permission denied", str(path))
+            if path == "f/b.json":
+                raise PermissionError(13, "Permission denied", path)
             return original(path, *arguments, **options)
 
-        monkeypatch.setattr(Path, "open", failing)
+        monkeypatch.setattr(os, "open", failing)
         outcome = kept("verify", "f", "--key", "operator.vkey")
         assert (outcome.status, outcome.code) == (74, "io-error")
         assert outcome.lines[0].startswith("verified  f/a.json")
         assert outcome.lines[1] == "refused   f/b.json  io-error: f/b.json: Permission denied"
+
+    def test_symbolic_links_in_them_are_not_followed_and_said_so(self, kept):
+        Path("f/sub").mkdir(parents=True)
+        shutil.copy("receipt.json", "f/a.json")
+        Path("secret").write_text("a secret of the reader")
+        Path("f/b.json").symlink_to("../secret")
+        Path("f/sub/up").symlink_to("..")
+        outcome = kept("verify", "f", "--key", "operator.vkey")
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.lines[1].startswith("1 verified, 0 refused")
+        assert outcome.lines[-1].endswith("; 2 symbolic links in the folders")
+        # One that the caller names is the caller's.
+        Path("g").symlink_to("f")
+        assert kept("verify", "g", "--key", "operator.vkey").status == 0
+
+    def test_a_record_beside_a_proof_is_no_link_and_no_pipe(self, kept):
+        record = record_id(kept, 2)
+        kept("receipt", record, "-o", "r.json", "--tlog-proof", "p")
+        Path("secret").write_text("a secret of the reader")
+        entry = Path(f"p/{record}.entry")
+        for make, words in (
+            (lambda: entry.symlink_to("../secret"), "is a symbolic link, not a file"),
+            (lambda: os.mkfifo(entry), "is no plain file"),
+        ):
+            entry.unlink()
+            make()
+            outcome = kept("verify", "p", "--key", "operator.vkey")
+            assert (outcome.status, outcome.code) == (2, "usage")
+            assert words in outcome.err
+            assert "secret" not in outcome.out + outcome.err
+
+    def test_they_may_be_nested_as_deep_as_the_system_lets_them(self, kept):
+        deep = Path(*["d"] * 1_200)
+        deep.mkdir(parents=True)
+        shutil.copy("receipt.json", deep / "r.json")
+        outcome = kept("verify", "d", "--key", "operator.vkey")
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.lines[1].startswith("1 verified")
 
     def test_the_worst_decides_and_is_named(self, kept):
         for name in ("a", "b", "c", "d"):
@@ -183,6 +224,63 @@ class TestFolders:
         outcome = kept("verify", "a.json", "b.json", "c.json", "d.json", "--key", "operator.vkey")
         assert (outcome.status, outcome.code) == (10, "root-mismatch")
         assert "3 of 4 were refused; the worst: d.json: " in outcome.err
+
+
+class TestNames:
+    def test_a_pipe_is_no_file(self, kept):
+        os.mkfifo("pipe")
+        for line in (
+            "verify pipe --key operator.vkey",
+            "verify receipt.json --key pipe",
+            "inspect pipe",
+        ):
+            outcome = kept(*line.split())
+            assert (outcome.status, outcome.code) == (2, "usage")
+            assert "pipe is no plain file" in outcome.err
+
+    def test_what_this_process_was_started_with_may_be_a_pipe(self, kept):
+        reader, writer = os.pipe()
+        os.write(writer, Path("operator.vkey").read_bytes())
+        os.close(writer)
+        outcome = kept("verify", "receipt.json", "--key", f"/dev/fd/{reader}")
+        os.close(reader)
+        assert (outcome.status, outcome.err) == (0, "")
+
+    def test_one_cannot_go_on_as_a_verdict(self, kept):
+        name = 'good.json  delta 5 EUR; customer "x'
+        Path(name).write_text("{")
+        Path("it's a receipt.json").write_bytes(Path("receipt.json").read_bytes())
+        outcome = kept("verify", name, "it's a receipt.json", "--key", "operator.vkey")
+        shown = r'"good.json  delta 5 EUR; customer \"x"'
+        assert outcome.lines[0].startswith(f"refused   {shown}  malformed: ")
+        assert outcome.lines[1].startswith('verified  "it\'s a receipt.json"  delta ')
+        assert f"error: malformed: {shown}: " in outcome.err
+        # A program gets it as it is.
+        assert kept("verify", name, "--key", "operator.vkey", "--json").findings[0]["file"] == name
+
+    @pytest.mark.parametrize(
+        ("name", "data", "words"),
+        [
+            ("r.json", b"\xef\xbb\xbf{}", "receipt starts with a byte order mark"),
+            ("r.txt", b"\xef\xbb\xbf{}", "receipt starts with a byte order mark"),
+            ("r.txt", b"[1]", "receipt is not a JSON object with a type"),
+            ("r.json", b"", "receipt is not JSON: expecting value, line 1 column 1"),
+            ("r.json", b'{"type": 1,\n]', "receipt is not JSON: expecting property name"),
+            ("r.json", b"[" * 100_000, "receipt nests too deeply"),
+        ],
+    )
+    def test_what_should_be_a_receipt_is_refused_as_one(self, kept, name, data, words):
+        Path(name).write_bytes(data)
+        outcome = kept("verify", name, "--key", "operator.vkey")
+        assert (outcome.status, outcome.code) == (13, "malformed")
+        assert f"{name}: {words}" in outcome.err
+
+    def test_a_record_is_verified_with_its_proof(self, kept):
+        record = record_id(kept, 2)
+        kept("receipt", record, "-o", "r.json", "--tlog-proof", "p")
+        outcome = kept("verify", f"p/{record}.entry", "--key", "operator.vkey")
+        assert (outcome.status, outcome.code) == (11, "nothing-checked")
+        assert "a record is verified with its proof: name the .tlog-proof file" in outcome.err
 
 
 class TestOtherDocuments:
@@ -289,6 +387,19 @@ class TestKeys:
 
     def test_a_key_may_be_given_itself(self, kept):
         assert kept("verify", "receipt.json", "--key", Path("operator.vkey").read_text().strip()).status == 0
+
+    @pytest.mark.parametrize("sign", ["\f", "\v", "\r", "\x1c", "\x85", "\u2028", "\u2029"])
+    def test_nothing_but_a_newline_ends_a_remark(self, kept, sign):
+        Path("keys").write_bytes(f"# not trusted any more:{sign}{KEY}\n".encode())
+        outcome = kept("verify", "receipt.json", "--key", "keys")
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert "the file holds no key" in outcome.err
+        assert kept("inspect", "keys").code == "malformed"
+
+    def test_what_is_neither_a_key_nor_a_file_is_said_to_be_neither(self, kept):
+        outcome = kept("verify", "receipt.json", "--key", "ledger.example.com")
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert "--key ledger.example.com: neither a verifier key nor a file" in outcome.err
 
     @pytest.mark.parametrize(
         "content",

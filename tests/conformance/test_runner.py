@@ -1,8 +1,10 @@
 """The runner judges answers, and no process, however it behaves, makes it fail."""
 
+import itertools
 import json
+import os
+import signal
 import sys
-import threading
 
 import pytest
 
@@ -137,13 +139,13 @@ def test_a_process_that_closes_its_output_and_lives_on_is_ended():
 
 
 def test_a_process_that_hangs_fails_the_case_it_was_asked_and_is_started_again():
-    report = run(fake('time.sleep(600) if request["n"] == "1" else ' + RIGHT), FIVE, timeout_seconds=3.0)
+    report = run(fake('time.sleep(600) if request["n"] == "1" else ' + RIGHT), FIVE, answer_seconds=3.0)
     assert got(report) == {"a/1": "the process gave no answer within 3 seconds"}
 
 
 def test_a_process_that_never_reads_does_not_block_the_runner():
     large = Case("a/0", "a", "x", "x", "echo", {"text": "x" * 3_000_000}, "ok", {})
-    report = run(fake(before="time.sleep(600)"), [large], timeout_seconds=0.2)
+    report = run(fake(before="time.sleep(600)"), [large], answer_seconds=0.2)
     assert got(report) == {"a/0": "the process gave no answer within 0.2 seconds"}
 
 
@@ -182,7 +184,7 @@ def test_an_answer_without_an_id_fails():
 def test_answers_in_another_order_fail():
     # It keeps the first request back, and answers it after the second.
     each = f"kept = request if number == 1 else kept\n    if number > 1: {RIGHT}; request = kept; {RIGHT}"
-    report = run(fake(each, before="kept = None"), FIVE[:2], timeout_seconds=1.0)
+    report = run(fake(each, before="kept = None"), FIVE[:2], answer_seconds=1.0)
     assert list(got(report)) == ["a/0", "a/1"]
 
 
@@ -194,7 +196,7 @@ def test_a_line_before_the_first_answer_fails():
 def test_a_line_after_the_last_answer_is_a_problem():
     report = run(fake(after='say("bye")'), [case(0)])
     assert report.failures == ()
-    assert report.problems == ("the process wrote a line after the last answer: 'bye'",)
+    assert report.problems == ('the process wrote a line after the last answer: "bye"',)
     assert not report.conforms
 
 
@@ -210,7 +212,7 @@ def test_another_status_than_0_at_the_end_is_a_problem():
 
 
 def test_a_process_that_does_not_end_is_a_problem_and_is_ended():
-    report = run(fake(after="time.sleep(600)"), [case(0)], timeout_seconds=3.0)
+    report = run(fake(after="time.sleep(600)"), [case(0)], answer_seconds=3.0)
     assert report.problems == ("the process did not end within 3 seconds after its input ended",)
 
 
@@ -226,13 +228,64 @@ def test_a_process_that_floods_its_output_is_stopped():
     assert list(got(report)) == ["a/0"]
 
 
-def test_the_child_of_a_shell_is_ended_with_it():
-    # The child inherits both pipes; only its end lets the runner's threads end.
-    report = run(["sh", "-c", "sleep 600; true"], [case(0)], timeout_seconds=0.2)
+@pytest.fixture
+def held(tmp_path):
+    """A named pipe and our end of it: a read blocks while somebody holds the other, and is empty once nobody does."""
+    path = tmp_path / "held"
+    os.mkfifo(path)
+    ours = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    yield path, ours
+    os.close(ours)
+
+
+def test_the_child_of_a_shell_is_ended_with_it(held):
+    path, ours = held
+    report = run(
+        ["sh", "-c", f"exec 3>{path}; echo ready >&3; (sleep 30; echo alive >&3); true"],
+        [case(0)],
+        answer_seconds=2.0,
+    )
+    assert got(report) == {"a/0": "the process gave no answer within 2 seconds"}
+    # A kill is not waited for where it strikes a grandchild.  The command was started again after its failure.
+    os.set_blocking(ours, True)
+    assert b"".join(iter(lambda: os.read(ours, 100), b"")) == b"ready\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("keeps", "said"),
+    [("pass", "gave no answer within 3 seconds"), ("os.close(1)", "ended with status 3")],
+)
+def test_a_child_in_a_session_of_its_own_is_not_waited_for(held, keeps, said):
+    # It keeps both pipes, or the one that we write to.
+    path, ours = held
+    each = f"""
+    if request["n"] != "1": {RIGHT}
+    elif os.fork(): os._exit(3)
+    else: os.setsid(); os.write(held, b"%d" % os.getpid()); {keeps}; time.sleep(30); os._exit(0)"""
+    before = f"held = os.open({str(path)!r}, os.O_WRONLY)"
+    report = run(fake(each, before), [case(0), case(1)], answer_seconds=3.0)
+    assert got(report) == {"a/1": f"the process {said}"}
+    child = int(os.read(ours, 100))
+    with pytest.raises(BlockingIOError):  # it lives
+        os.read(ours, 100)
+    os.kill(child, signal.SIGKILL)
+
+
+def test_a_run_has_an_end_however_slow_each_answer_is():
+    report = run(fake(), FIVE, run_seconds=600, clock=itertools.count(0, 200).__next__)
+    assert got(report) == dict.fromkeys(("a/2", "b/3", "b/4"), "not asked: the time for the run was over")
+    assert report.problems == ()
+
+
+def test_an_answer_may_take_no_longer_than_what_is_left_of_the_run():
+    report = run(fake("time.sleep(600)"), [case(0)], run_seconds=0.2, clock=lambda: 0.0)
     assert got(report) == {"a/0": "the process gave no answer within 0.2 seconds"}
-    assert [
-        thread for thread in threading.enumerate() if thread.daemon and thread.name.endswith("(_read)")
-    ] == []
+
+
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for():
+    each = "\n    while True: sys.stdout.write('x'); sys.stdout.flush(); time.sleep(0.01)"
+    report = run(fake(each), [case(0)], answer_seconds=0.5)
+    assert got(report) == {"a/0": "the process gave no answer within 0.5 seconds"}
 
 
 def test_a_command_that_cannot_be_started_is_a_mistake_of_the_caller(tmp_path):
@@ -251,7 +304,7 @@ def test_the_report_names_every_failure_and_ends_in_the_sums():
         "     comment 1 (docs/spec/x.md#step-1)",
         "FAIL b/3: want too-large, got ok",
         "     comment 3 (docs/spec/x.md#step-1)",
-        "FAIL the process wrote a line after the last answer: 'bye'",
+        'FAIL the process wrote a line after the last answer: "bye"',
         "",
         "topic  passed  failed  unsupported",
         "a           2       1            0",

@@ -6,16 +6,9 @@ import json
 
 import pytest
 
-from counterfoil.engine.importing import (
-    Imported,
-    Reading,
-    import_rows,
-    is_ndjson,
-    read_csv,
-    read_metadata,
-    read_ndjson,
-)
+from counterfoil.engine.importing import Imported, import_rows
 from counterfoil.engine.record import Delta
+from counterfoil.engine.rows import Reading, is_ndjson, read_csv, read_metadata, read_ndjson
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import IMPORT_BATCH_ITEMS, IMPORT_LINE_BYTES_MAX
 from tests.support import refused

@@ -8,9 +8,11 @@ from counterfoil.core.entry import DELTA, OPEN, SEAL
 from counterfoil.core.receipt import parse_receipt, verify_receipt
 from counterfoil.core.tlog_proof import parse_consistency_file, parse_tlog_proof, verify_consistency_file
 from counterfoil.engine.engine import Engine
+from counterfoil.storage.memory import MemoryStore
 from tests.support import (
     KEYS,
     OPERATOR,
+    FakeClock,
     delta,
     erase,
     operator_named,
@@ -274,3 +276,43 @@ class TestTampered:
         sql(sqlite_store, "UPDATE tiles SET hashes = zeroblob(length(hashes))")
         with refused("log-corrupt"):
             sqlite_engine.consistency_file("alice", 3)
+
+
+class TestAgainstWhatSomebodyKept:
+    """A checkpoint from outside is held against the store: it tells a store that was set back."""
+
+    def test_one_that_the_store_leads_to_is_extended(self, engine):
+        kept = checkpoints_at(engine)
+        for old in kept.values():
+            file = parse_consistency_file(engine.consistency_file("alice", old))
+            verify_consistency_file(old, file, KEYS)
+
+    def test_one_that_is_newer_than_the_store_shows_that_it_was_set_back(self, engine):
+        ahead = Engine(MemoryStore(FakeClock()), OPERATOR, randomness=seeded(7))
+        recorded(engine, 1)
+        engine.checkpoint("alice")
+        recorded(ahead, 5)
+        newer = ahead.checkpoint("alice").checkpoint
+        with refused("fork-refused"):
+            engine.consistency_file("alice", newer)
+
+    def test_one_of_another_history_is_a_fork_with_both_as_evidence(self, engine):
+        elsewhere = Engine(MemoryStore(FakeClock()), OPERATOR, randomness=seeded(7))
+        recorded(elsewhere, 2)
+        kept = elsewhere.checkpoint("alice").checkpoint
+        recorded(engine, 5)
+        ours = engine.checkpoint("alice").checkpoint
+        with refused("fork") as caught:
+            engine.consistency_file("alice", kept)
+        assert (caught.value.facts["first"], caught.value.facts["second"]) == (kept.note, ours.note)
+
+    def test_one_of_another_log_or_key_says_nothing(self, engine):
+        recorded(engine, 2)
+        engine.checkpoint("alice")
+        recorded(engine, 1, customer="bob")
+        with refused("wrong-origin"):
+            engine.consistency_file("alice", engine.checkpoint("bob").checkpoint)
+        stranger = Engine(MemoryStore(FakeClock()), operator_named(seed="other"), randomness=seeded())
+        recorded(stranger, 1)
+        with refused("unknown-key"):
+            engine.consistency_file("alice", stranger.checkpoint("alice").checkpoint)

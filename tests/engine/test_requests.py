@@ -48,3 +48,11 @@ def test_a_clock_outside_the_calendar_records_nothing(now):
     engine = Engine(MemoryStore(clock), OPERATOR, randomness=seeded())
     assert_refusal(engine.record_many([delta()])[0], "clock-regressed")
     assert list(engine.logs()) == []
+
+
+def test_a_store_knows_its_reference_key_again(store):
+    Engine(store, OPERATOR)
+    other = Operator(OPERATOR.name, OPERATOR.signer, b"\x07" * 32)
+    # Under it every customer would be new, and get a second log.
+    with refused("key-mismatch"):
+        Engine(store, other)

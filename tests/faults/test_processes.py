@@ -117,12 +117,12 @@ def test_they_met(outcome):
 @pytest.mark.parametrize(
     ("statement", "promise"),
     [
-        ("DELETE FROM entries WHERE idx = 3", "I2"),
+        ("DELETE FROM entries WHERE idx = 1", "I2"),
         ("UPDATE logs SET size = size - 1, sealed_size = size - 2, checkpoint_size = size - 2", "I2"),
         ("UPDATE logs SET checkpoint_size = checkpoint_size - 1", "I7"),
-        (respelled("entry", 'credits":"', 'credits":"9', "idx = 3"), "I3"),
-        (respelled("entry", '"recordedAt":"2', '"recordedAt":"1', "idx = 3"), "I6"),
-        (respelled("entry", '"key":"', '"key":"0', "idx = 3"), "does not read"),
+        (respelled("entry", 'credits":"', 'credits":"9', "idx = 1"), "I3"),
+        (respelled("entry", '"recordedAt":"2', '"recordedAt":"1', "idx = 1"), "I6"),
+        (respelled("entry", '"key":"', '"key":"0', "idx = 1"), "does not read"),
         ("UPDATE entries SET key_prefix = 0 WHERE idx = 1", "by its key"),
         ("UPDATE entries SET salt = zeroblob(32) WHERE idx = 1", "details"),
         ("UPDATE checkpoints SET size = size + 1", "another checkpoint"),

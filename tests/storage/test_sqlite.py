@@ -10,11 +10,12 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from tests.support import refused
 
 from counterfoil.engine.store import HeadMove, Identity, NewCheckpoint, StoredEntry, TileKey
 from counterfoil.errors import CounterfoilError, EngineError
@@ -285,7 +286,7 @@ def test_the_lists_of_logs_are_read_from_their_indexes(store):
         lambda t: t.append([(1, 2)], []),
         lambda t: t.put_tiles({TileKey(LOG, 0, 0): bytes(31)}),
         lambda t: t.put_tiles({TileKey(LOG, 0, 0): bytes(32 * 257)}),
-        lambda t: t.set_identity(Identity("o", bytes(31))),
+        lambda t: t.set_identity(Identity("o", bytes(31), bytes(32))),
         lambda t: t.set_tenant_unit("t", None),
         lambda t: t.tenant_unit("\ud800"),
         lambda t: t.heads([object()]),
@@ -535,3 +536,21 @@ def test_threads_of_one_store_wait_for_their_turn(path, monkeypatch):
         refusal("store-unavailable", append, impatient, 0)
     append(impatient, 0)
     impatient.close()
+
+
+class TestSchema:
+    """What stands between the store and its rows is what the migrations made."""
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "CREATE TRIGGER t BEFORE INSERT ON entries BEGIN SELECT RAISE(IGNORE); END",
+            "CREATE VIEW v AS SELECT * FROM entries",
+            "DROP TABLE tenants; CREATE TABLE tenants (tenant TEXT PRIMARY KEY, unit TEXT)",
+        ],
+    )
+    def test_a_store_that_was_rebuilt_is_not_opened(self, sqlite_path, clock, statement):
+        with closing(sqlite3.connect(sqlite_path)) as connection:
+            connection.executescript(statement)
+        with refused("unsafe-settings"):
+            open_store(f"sqlite:///{sqlite_path}", clock=clock)

@@ -9,14 +9,18 @@ import io
 import shlex
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
 from counterfoil.cli.output import emit, json_option, say
 from counterfoil.cli.respond import respond
-from counterfoil.conformance.runner import Report, format_report, run
+from counterfoil.conformance.runner import RUN_SECONDS, Report, format_report, run
 from counterfoil.conformance.vectors import load_vectors
 from counterfoil.errors import EXIT_INVALID, EXIT_OK, EngineError
+
+# A day.
+_RUN_SECONDS_MAX: Final = 86_400
 
 
 @click.command(
@@ -30,8 +34,16 @@ from counterfoil.errors import EXIT_INVALID, EXIT_OK, EngineError
 @click.option(
     "--vectors", metavar="DIR", help="Where the vectors are.  [default: those that came with counterfoil]"
 )
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.IntRange(1, _RUN_SECONDS_MAX),
+    default=RUN_SECONDS,
+    show_default=True,
+    help="How long the whole run may take.",
+)
 @json_option
-def run_vectors(command: str, vectors: str | None, *, as_json: bool) -> int:
+def run_vectors(command: str, vectors: str | None, timeout: int, *, as_json: bool) -> int:
     """Ask an implementation every vector; end with 0 if all answers are right, else with 10."""
     try:
         words = shlex.split(command)
@@ -39,7 +51,7 @@ def run_vectors(command: str, vectors: str | None, *, as_json: bool) -> int:
         raise EngineError("usage", f"--command does not read: {error}") from error
     if not words:
         raise EngineError("usage", "--command names no program")
-    report = run(words, load_vectors(None if vectors is None else Path(vectors)))
+    report = run(words, load_vectors(None if vectors is None else Path(vectors)), run_seconds=timeout)
     if as_json:
         _emit(report)
     else:

@@ -26,7 +26,7 @@ from counterfoil.engine.operator import Operator
 from counterfoil.engine.store import Store
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import KEY_FILE_BYTES_MAX
-from counterfoil.storage import open_store
+from counterfoil.storage import open_store, store_files
 from counterfoil.storage.key_folder import KeyFolder, load_key_folder, needs_passphrase
 
 _VARIABLE: Final = "COUNTERFOIL_PASSPHRASE_FILE"
@@ -121,6 +121,20 @@ def load_keys(place: Place) -> KeyFolder:
     if not needs_passphrase(place.keys):
         return load_key_folder(place.keys)
     return load_key_folder(place.keys, find_passphrase() or ask_passphrase())
+
+
+def check_output(place: Place, path: Path) -> None:
+    """Check that a file to be written is none of those that the records rest on.
+
+    Raises:
+        EngineError: `usage`, where it is a file of the store, or in the key folder.
+    """
+    # Unlike `Path.resolve`, this does not raise where links lead in a circle: no file of ours is there.
+    target = Path(os.path.realpath(path))
+    if target in store_files(place.store):
+        raise EngineError("usage", f"{path} belongs to the store")
+    if target.is_relative_to(place.keys.resolve()):
+        raise EngineError("usage", f"{path} is in the key folder")
 
 
 def open_place(place: Place, *, create: bool = False) -> Store:

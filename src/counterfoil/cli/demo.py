@@ -27,9 +27,9 @@ from counterfoil.core.ed25519 import SEED_BYTES
 from counterfoil.core.receipt import verify_receipt
 from counterfoil.core.timestamp import MICROSECONDS
 from counterfoil.engine.engine import Engine
-from counterfoil.engine.importing import Reading, read_csv
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.record import Delta
+from counterfoil.engine.rows import Reading, read_csv
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import REFERENCE_KEY_BYTES
 from counterfoil.storage import open_store

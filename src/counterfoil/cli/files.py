@@ -9,43 +9,69 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from counterfoil.errors import EngineError, TooLargeError
 
+# Names of what this process was started with.
+_OWN_STREAMS: Final = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
 
 @contextmanager
-def open_input(name: str) -> Iterator[BinaryIO]:
+def open_input(name: str, *, follow: bool = True) -> Iterator[BinaryIO]:
     """Open a file for reading; `-` is standard input, which stays open.
 
+    A pipe is read where it is this process's own, as `/dev/fd/3`: one with a name in a folder may never end.
+
+    Args:
+        name: of the file.
+        follow: whether it may be a symbolic link.
+
     Raises:
-        EngineError: `usage`, where there is no such file.
+        EngineError: `usage`, where there is no such file, or it is no plain one.
         OSError: where the system refuses.
     """
     if name == "-":
         yield sys.stdin.buffer
         return
     try:
-        stream = Path(name).open("rb")  # noqa: SIM115  -- closed below; what the block raises is not about opening
+        handle = _open(name, follow=follow)
     except (FileNotFoundError, NotADirectoryError):
         raise EngineError("usage", f"there is no file {name}") from None
-    except IsADirectoryError:
-        raise EngineError("usage", f"{name} is a folder, not a file") from None
     except ValueError:  # a NUL in the name
         raise EngineError("usage", f"not the name of a file: {name}") from None
-    with stream:
+    with os.fdopen(handle, "rb") as stream:
         yield stream
 
 
-def read_input(name: str, bytes_max: int) -> bytes:
-    """Read a whole file; `-` is standard input.
+def _open(name: str, *, follow: bool) -> int:
+    own = name.startswith(_OWN_STREAMS)
+    if not follow and Path(name).is_symlink():
+        raise EngineError("usage", f"{name} is a symbolic link, not a file")
+    flags = os.O_RDONLY | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    # Without this, opening a pipe waits for somebody to write to it; to plain files it means nothing.
+    handle = os.open(name, flags if own else flags | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise EngineError("usage", f"{name} is a folder, not a file")
+        if not own and not stat.S_ISREG(mode):
+            raise EngineError("usage", f"{name} is no plain file")
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def read_input(name: str, bytes_max: int, *, follow: bool = True) -> bytes:
+    """Read a whole file; otherwise as `open_input`.
 
     Raises:
         TooLargeError: where it has over `bytes_max` bytes; no more than these are read.
-        EngineError: `usage`, where there is no such file.
+        EngineError: `usage`, where there is no such file, or it is no plain one.
         OSError: where the system refuses.
     """
-    with open_input(name) as stream:
+    with open_input(name, follow=follow) as stream:
         data = stream.read(bytes_max + 1)
     if len(data) > bytes_max:
         raise TooLargeError(f"{name} has over {bytes_max} bytes")
@@ -53,27 +79,40 @@ def read_input(name: str, bytes_max: int) -> bytes:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write a file so that its name stands for the old bytes or the new ones, never for half of either.
+    """Write a file; otherwise as `open_output`."""
+    with open_output(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def open_output(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing; its name stands for the old bytes or all of the new ones, never for half of either.
+
+    What the block raises leaves the old ones.
 
     Raises:
-        EngineError: `usage`, where the name is that of something else than a plain file.
+        EngineError: `usage`, where the name is that of something else than a plain file, or of none that can be.
         OSError: where the system refuses.
     """
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         pass
+    except NotADirectoryError:
+        raise EngineError("usage", f"there is no folder {path.parent}") from None
     else:
         # A link or a device would be replaced, not written through.
         if not stat.S_ISREG(mode):
             raise EngineError("usage", f"{path} is there already and is no plain file")
     draft = path.with_name(f".{os.urandom(8).hex()}.new")
     try:
-        with draft.open("xb") as file:
-            file.write(data)
-        draft.replace(path)
+        stream = draft.open("xb")
     except FileNotFoundError:
         raise EngineError("usage", f"there is no folder {path.parent}") from None
+    try:
+        with stream:
+            yield stream
+        draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""`import`: the rows of a file.  What a row is and how it is recorded once says `counterfoil.engine.importing`."""
+"""`import`: the rows of a file.  What a row is and how it is recorded once says `counterfoil.engine.rows`."""
 
 from __future__ import annotations
 
@@ -8,24 +8,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Final, TextIO
+from typing import BinaryIO, Final
 
 import click
 
-from counterfoil.cli.context import Place, open_engine, place_options
-from counterfoil.cli.files import open_input
-from counterfoil.cli.output import Progress, emit, json_option, plural, say
-from counterfoil.engine.importing import (
-    MEMBERS,
-    Imported,
-    Reading,
-    Refused,
-    Row,
-    import_rows,
-    is_ndjson,
-    read_csv,
-    read_ndjson,
-)
+from counterfoil.cli.context import Place, check_output, open_engine, place_options
+from counterfoil.cli.files import open_input, open_output
+from counterfoil.cli.output import Progress, emit, hint, json_option, plural, say
+from counterfoil.engine.importing import Imported, Refused, import_rows
+from counterfoil.engine.rows import MEMBERS, Reading, Row, is_ndjson, read_csv, read_ndjson
 from counterfoil.errors import EngineError
 
 # Refused rows that are shown to a person; a file of the wrong kind would show nothing else.
@@ -78,13 +69,18 @@ def import_file(
         stream = stack.enter_context(open_input(file))
         rows = _rows(file, stream, reading)
         engine = stack.enter_context(open_engine(place))
-        listing = stack.enter_context(_create(errors, file)) if errors is not None else None
+        listing = None
+        if errors is not None:
+            _check_listing(place, errors, file)
+            listing = stack.enter_context(open_output(Path(errors)))
         progress = stack.enter_context(Progress("import", "rows"))
         report = _Report(imported, listing, as_json=as_json)
         # Said even where the import is cut short: this much is recorded, and the same command goes on from there.
         stack.callback(report.summarize)
         for count in import_rows(engine.record_many, rows, imported, on_refused=report.refuse):
             progress.advance(count)
+    if source is None and imported.replayed_keyless and not imported.recorded:
+        hint("rows without a key are known by the file's name: another file of the same name needs --source")
     if imported.refused:
         raise EngineError(
             "rows-refused", f"{imported.refused:,} of {plural(imported.rows, 'row')} were refused"
@@ -120,20 +116,17 @@ def _rows(file: str, stream: BinaryIO, reading: Reading) -> Iterator[Row]:
     return read_csv(stream, reading)
 
 
-def _create(name: str, input_name: str) -> TextIO:
+def _check_listing(place: Place, name: str, input_name: str) -> None:
     path = Path(name)
-    if path.exists() and input_name != "-" and path.samefile(input_name):
+    if input_name != "-" and path.exists() and path.samefile(input_name):
         raise EngineError("usage", "--errors names the file that is imported")
-    try:
-        return path.open("w", encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise EngineError("usage", f"--errors: {name} cannot be a file") from None
+    check_output(place, path)
 
 
 class _Report:
     """What is said of an import: each refused row, and the counts in the end."""
 
-    def __init__(self, imported: Imported, listing: TextIO | None, *, as_json: bool) -> None:
+    def __init__(self, imported: Imported, listing: BinaryIO | None, *, as_json: bool) -> None:
         self._imported = imported
         self._listing = listing
         self._as_json = as_json
@@ -148,7 +141,7 @@ class _Report:
             "row": refused.data.decode("utf-8", "backslashreplace"),
         }
         if self._listing is not None:
-            self._listing.write(json.dumps(finding) + "\n")
+            self._listing.write(json.dumps(finding).encode("ascii") + b"\n")
         if self._as_json:
             emit(finding)
         elif self._shown < _SHOWN_MAX:

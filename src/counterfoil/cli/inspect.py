@@ -16,8 +16,8 @@ import click
 
 from counterfoil.cli.documents import DOCUMENT_BYTES_MAX, kind_of
 from counterfoil.cli.files import read_input
-from counterfoil.cli.keys import key_option, read_keys
-from counterfoil.cli.output import emit, json_option, plural, say
+from counterfoil.cli.keys import key_lines, key_option, read_keys
+from counterfoil.cli.output import emit, json_option, plural, quoted, say
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.details import Details
@@ -65,7 +65,7 @@ def inspect(file: str, keys: Sequence[str], *, as_json: bool) -> None:
 
     FILE is a receipt, checkpoint, tlog-proof, consistency file, entry or verifier key; - is standard input. Without --key nothing is verified: it may say anything.
     """
-    page = _page(read_input(file, DOCUMENT_BYTES_MAX))
+    page = _page(read_input(file, DOCUMENT_BYTES_MAX), file)
     verdict = "not verified"
     trusted = read_keys(keys)
     if keys:
@@ -76,11 +76,21 @@ def inspect(file: str, keys: Sequence[str], *, as_json: bool) -> None:
         verdict = page.verify(trusted)
     lines = [*page.lines, *_signature_lines(page.signed, trusted)]
     if as_json:
+        # No line has one of these two names: what a sender chose stays within `details`.
         emit({"kind": page.kind, "verified": verdict, **{_member(name): value for name, value in lines}})
         return
     say(f"{page.kind}: {verdict}")
-    for name, value in lines:
+    for name, value in _rows(lines):
         say(f"  {name:<14}  {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+
+
+def _rows(lines: Sequence[Line]) -> Iterator[Line]:
+    for name, value in lines:
+        if isinstance(value, dict):
+            # A sender names the members: the prefix tells them from our own.
+            yield from ((f"{name}.{quoted(member)}", item) for member, item in value.items())
+        else:
+            yield name, value
 
 
 def _member(name: str) -> str:
@@ -88,10 +98,10 @@ def _member(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-def _page(data: bytes) -> _Page:
+def _page(data: bytes, name: str) -> _Page:
     if data.startswith(_SECRETS):
         raise EngineError("usage", "the file holds a private key, which is shown to nobody")
-    kind = kind_of(data)
+    kind = kind_of(data, name)
     if kind == "json":
         return _json_page(data)
     if kind == "tlog-proof":
@@ -167,7 +177,7 @@ def _details_lines(details: Details | None, entry: Entry) -> Iterator[Line]:
     if details is None:
         yield "details", "none" if entry.details is None else "erased or withheld"
         return
-    yield from details.value.items()
+    yield "details", details.value
 
 
 def _proof_lines(proof: TlogProof) -> Iterator[Line]:
@@ -211,8 +221,7 @@ def _key_lines(key: VerifierKey) -> Iterator[Line]:
 
 def _verifier_keys(data: bytes) -> list[VerifierKey] | None:
     """Return the keys of a file that holds nothing else; None where it is something else."""
-    lines = [line.strip() for line in decode_utf8(data, what="document").splitlines()]
-    texts = [line for line in lines if line and not line.startswith("#")]
+    texts = key_lines(decode_utf8(data, what="document"))
     if not texts or any(text.count("+") < _PLUSES or " " in text for text in texts):
         return None
     return [parse_verifier_key(text) for text in texts]

@@ -5,6 +5,7 @@ Imports `core` only.  Source: docs/spec/note.md#verifier-key.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import KEY_FILE_BYTES_MAX
 
 _PLUSES: Final = 2
+_BLANKS: Final = " \t\r"
 
 
 def key_option(*, required: bool) -> Callable[[Any], Any]:
@@ -42,6 +44,15 @@ def read_keys(values: Sequence[str]) -> KeySet:
     return KeySet(key for value in values for key in _keys(value))
 
 
+def key_lines(text: str) -> list[str]:
+    """Return the lines of a file of keys, without remarks.
+
+    Nothing but a newline ends a line: what some programs show as a line break must not end a remark.
+    """
+    lines = [line.strip(_BLANKS) for line in text.split("\n")]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def _keys(value: str) -> Iterator[VerifierKey]:
     # Name, id and key stand between two signs that a file's name hardly has.
     if value.count("+") >= _PLUSES and "\n" not in value:
@@ -50,13 +61,13 @@ def _keys(value: str) -> Iterator[VerifierKey]:
         except MalformedError as error:
             raise EngineError("usage", f"--key: {error.message}") from error
         return
+    if value != "-" and not os.path.lexists(value):
+        raise EngineError("usage", f"--key {value}: neither a verifier key nor a file")
     found = False
     try:
-        lines = decode_utf8(read_input(value, KEY_FILE_BYTES_MAX), what=value).splitlines()
-        for line in map(str.strip, lines):
-            if line and not line.startswith("#"):
-                yield parse_verifier_key(line)
-                found = True
+        for line in key_lines(decode_utf8(read_input(value, KEY_FILE_BYTES_MAX), what=value)):
+            yield parse_verifier_key(line)
+            found = True
     except MalformedError as error:
         raise EngineError("usage", f"--key {value}: {error.message}") from error
     if not found:

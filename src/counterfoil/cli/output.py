@@ -9,6 +9,7 @@ Manners:
 - A command that refuses ends with one error line, the worst, and that line's code decides the exit status.
 - Long work shows one line of progress on standard error where that is a terminal, and wipes it in the end.
 - Text from outside may hold anything: control characters, line breaks and what reorders text are shown escaped.
+- A document on standard output is its bytes, whatever the locale.
 
 Source: docs/spec/errors.md.
 """
@@ -16,6 +17,7 @@ Source: docs/spec/errors.md.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,6 +35,7 @@ T = TypeVar("T")
 
 _WIPE: Final = "\r\x1b[K"
 _REDRAW_SECONDS: Final = 0.1
+_NOT_IN_A_WORD: Final = re.compile(r"[\s\"'\\]")
 
 # What to do next, where the code alone tells it.
 _HINTS: Final = {
@@ -74,6 +77,24 @@ def say(line: str = "") -> None:
     """Write a line for a person to standard output."""
     _STATUS.wipe()
     sys.stdout.write(escape(line) + "\n")
+
+
+def put(document: bytes) -> None:
+    """Write a document to standard output byte for byte: unlike a line for a person, it knows no locale."""
+    _STATUS.wipe()
+    # What was said before it comes before it.
+    sys.stdout.flush()
+    stream = click.get_binary_stream("stdout")
+    stream.write(document)
+    stream.flush()
+
+
+def quoted(name: str) -> str:
+    """Return the name of a file as it stands in a line for a person.
+
+    In quotes where it holds spaces or quotes: else a name could go on as a verdict does.
+    """
+    return json.dumps(name, ensure_ascii=False) if _NOT_IN_A_WORD.search(name) else name
 
 
 def emit(finding: Mapping[str, object]) -> None:

@@ -12,7 +12,7 @@ import click
 
 from counterfoil.cli.context import Place, open_engine, place_options
 from counterfoil.cli.files import make_folder, write_output
-from counterfoil.cli.output import Progress, escape_json, plural, say
+from counterfoil.cli.output import Progress, escape_json, plural, put, say
 from counterfoil.errors import CounterfoilError, EngineError
 
 
@@ -40,7 +40,7 @@ def receipt(place: Place, record_id: str, output: str | None, tlog_proof: str | 
         write_output(folder / f"{proven.record_id}.tlog-proof", proven.tlog_proof.encode("utf-8"))
         write_output(folder / f"{proven.record_id}.entry", proven.data)
     if output is None:
-        say(escape_json(proven.receipt.decode("utf-8")))
+        put(escape_json(proven.receipt.decode("utf-8")).encode("utf-8") + b"\n")
     else:
         write_output(Path(output), proven.receipt)
 

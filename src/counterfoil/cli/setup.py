@@ -24,9 +24,8 @@ from counterfoil.core.ed25519 import SEED_BYTES
 from counterfoil.core.note import verifier_key
 from counterfoil.core.reference import Origin, check_operator, customer_reference
 from counterfoil.engine.engine import Engine
-from counterfoil.engine.operator import Operator
+from counterfoil.engine.operator import Operator, check_identity
 from counterfoil.engine.record import check_unit
-from counterfoil.engine.store import Identity
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import REFERENCE_KEY_BYTES
 from counterfoil.storage import is_store_there
@@ -165,13 +164,7 @@ def key_check(place: Place, *, as_json: bool) -> None:
         raise EngineError(
             "key-mismatch", f"the store {place.store} belongs to nobody yet: run `counterfoil init`"
         )
-    if owner != Identity(keys.operator, keys.verifier_key.public_key):
-        raise EngineError(
-            "key-mismatch",
-            "the store belongs to another operator or key",
-            store=owner.operator,
-            keys=keys.operator,
-        )
+    check_identity(owner, Operator(keys.operator, keys.signer, keys.reference_key))
     if as_json:
         emit({"result": "ok", "operator": keys.operator, "verifierKey": str(keys.verifier_key)})
         return

@@ -16,7 +16,7 @@ import click
 from counterfoil.cli.documents import DOCUMENT_BYTES_MAX, kind_of
 from counterfoil.cli.files import describe_os_error, read_input
 from counterfoil.cli.keys import key_option, read_keys
-from counterfoil.cli.output import emit, json_option, plural, say, worst
+from counterfoil.cli.output import emit, json_option, plural, quoted, say, worst
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.entry import DELTA, parse_entry, require_known_type
@@ -29,6 +29,7 @@ from counterfoil.limits import ENTRY_BYTES_MAX
 
 # What of a folder is verified.
 _PROOF_SUFFIX: Final = ".tlog-proof"
+_RECORD_SUFFIX: Final = ".entry"
 _SUFFIXES: Final = (".json", ".checkpoint", _PROOF_SUFFIX)
 
 
@@ -64,7 +65,7 @@ def verify(
             if as_json:
                 emit({"file": name, "result": "ok", **finding.facts})
             else:
-                say(f"verified  {name}  {finding.words}")
+                say(f"verified  {quoted(name)}  {finding.words}")
     _summarize(check, passed, len(refusals), as_json=as_json)
     if (verdict := worst(refusals, passed)) is not None:
         raise verdict
@@ -74,9 +75,9 @@ def _refuse(name: str, error: CounterfoilError, *, as_json: bool) -> Counterfoil
     if as_json:
         emit({"file": name, "result": error.code, "message": error.message, "facts": error.facts})
     else:
-        say(f"refused   {name}  {error.code}: {error.message}")
+        say(f"refused   {quoted(name)}  {error.code}: {error.message}")
     # The line on standard error stands alone.
-    return EngineError(error.code, f"{name}: {error.message}", **error.facts)
+    return EngineError(error.code, f"{quoted(name)}: {error.message}", **error.facts)
 
 
 def _names(paths: Sequence[str], check: _Check) -> Iterator[str]:
@@ -89,21 +90,32 @@ def _names(paths: Sequence[str], check: _Check) -> Iterator[str]:
         if path != "-" and not os.path.lexists(path):
             raise EngineError("usage", f"there is no file {path}")
     for path in paths:
-        if not Path(path).is_dir():
+        if path != "-" and Path(path).is_dir():
+            yield from _names_below(path, check)
+        else:
             yield path
-            continue
-        for folder, folders, files in os.walk(path, onerror=_raise):
-            folders.sort()
-            for file in sorted(files):
-                name = Path(folder) / file
-                if file.endswith(_SUFFIXES) and name.is_file():
-                    yield str(name)
-                elif not file.endswith(".entry"):
-                    check.ignored += 1
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _names_below(folder: str, check: _Check) -> Iterator[str]:
+    """Yield the names of our files in a folder and those below, however deep: a folder's files, then its folders.
+
+    A symbolic link in it is not followed: whoever made the folder may have pointed it at files of the reader.
+    """
+    waiting = [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        folders = []
+        for entry in entries:
+            if entry.is_symlink():
+                check.links += 1
+            elif entry.is_dir():
+                folders.append(entry.path)
+            elif entry.name.endswith(_SUFFIXES) and entry.is_file():
+                yield entry.path
+            elif not entry.name.endswith(_RECORD_SUFFIX):
+                check.ignored += 1
+        waiting += reversed(folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,8 @@ class _Check:
     nameless: int = 0
     # Files in folders that are none of ours.
     ignored: int = 0
+    # Symbolic links in folders.
+    links: int = 0
     # (origin, index) -> leaf hash and file; (origin, size) -> root and file; (operator/tenant, customer) -> origin.
     _leaves: dict[tuple[str, int], tuple[bytes, str]] = field(default_factory=dict)
     _roots: dict[tuple[str, int], tuple[bytes, str]] = field(default_factory=dict)
@@ -147,7 +161,12 @@ class _Check:
             OSError: where it cannot be read.
         """
         data = read_input(name, DOCUMENT_BYTES_MAX)
-        kind = kind_of(data)
+        kind = kind_of(data, name)
+        if kind == "json" and name.endswith(_RECORD_SUFFIX):
+            raise VerificationError(
+                "nothing-checked",
+                f"a record is verified with its proof: name the {_PROOF_SUFFIX} file, which finds it",
+            )
         if kind == "checkpoint":
             return self._checkpoint(name, parse_checkpoint(data))
         if kind == "consistency file":
@@ -208,9 +227,10 @@ def _from_tlog_proof(name: str, data: bytes) -> Receipt:
     parse_origin(proof.checkpoint.origin)
     if not name.endswith(_PROOF_SUFFIX):
         raise VerificationError(
-            "nothing-checked", f"the name of a proof ends in {_PROOF_SUFFIX}, its record's in .entry"
+            "nothing-checked", f"the name of a proof ends in {_PROOF_SUFFIX}, its record's in {_RECORD_SUFFIX}"
         )
-    record = read_input(name.removesuffix(_PROOF_SUFFIX) + ".entry", ENTRY_BYTES_MAX)
+    # The caller named the proof alone: what stands beside it must not lead elsewhere.
+    record = read_input(name.removesuffix(_PROOF_SUFFIX) + _RECORD_SUFFIX, ENTRY_BYTES_MAX, follow=False)
     entry = parse_entry(record)
     require_known_type(entry)
     return Receipt(ProvenEntry(entry, record, None), None, proof)
@@ -270,6 +290,8 @@ def _summarize(check: _Check, passed: int, refused: int, *, as_json: bool) -> No
         unchecked.append(f"the customer of {plural(check.nameless, 'receipt')}, which name none")
     if check.ignored:
         unchecked.append(f"{plural(check.ignored, 'other file')} in the folders")
+    if check.links:
+        unchecked.append(f"{plural(check.links, 'symbolic link')} in the folders")
     if as_json:
         counts = {"verified": passed, "refused": refused, "receipts": check.receipts}
         places = {"checkpoints": check.checkpoints, "logs": check.logs}

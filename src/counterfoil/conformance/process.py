@@ -1,8 +1,8 @@
 """A process that answers line by line, kept at arm's length.
 
-The process is somebody else's program: it may die, hang, flood its output or never read its input.  Each of these
-becomes a `Violation` with words for a person; none of them blocks or breaks the runner.  Two threads move the bytes,
-so that a full pipe in one direction never stops the other.
+The process is somebody else's program: it may die, hang, flood its output or never read its input, and leave children
+behind that do.  Each of these becomes a `Violation` with words for a person; none of them blocks or breaks the runner.
+Both pipes are moved without waiting on either, so a full one never stops the other, and every wait has its end.
 
 Source: docs/spec/conformance.md.
 """
@@ -10,23 +10,23 @@ Source: docs/spec/conformance.md.
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
-import queue
+import select
 import signal
 import subprocess
-import threading
+import time
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from counterfoil.errors import EngineError
 
 # The longest answer that a vector asks for has about 20,000 bytes.
 LINE_BYTES_MAX: Final = 1_048_576
 _CHUNK_BYTES: Final = 65_536
-# Lines that wait to be read; beyond this the process has to wait.
-_WAITING_LINES_MAX: Final = 100
-_ENDED: Final = object()
-_TOO_LONG: Final = object()
+# How long a process that was killed, or closed its output, may take to be gone.
+_END_SECONDS: Final = 1.0
 
 
 class Violation(Exception):  # noqa: N818  -- what the process did, not what went wrong with us
@@ -34,7 +34,10 @@ class Violation(Exception):  # noqa: N818  -- what the process did, not what wen
 
 
 class LineProcess:
-    """A running command.  Use it in a `with` block, whose end kills whatever still runs."""
+    """A running command.  Use it in a `with` block, whose end kills it and its process group.
+
+    What it started in a session of its own is out of reach: it lives on without our ends of the pipes.
+    """
 
     def __init__(self, command: Sequence[str]) -> None:
         """Start the command.
@@ -52,31 +55,26 @@ class LineProcess:
             )
         except (OSError, ValueError, IndexError) as error:
             raise EngineError("usage", f"cannot start the command: {error}") from error
-        self._requests: queue.Queue[bytes | None] = queue.Queue()
-        self._lines: queue.Queue[object] = queue.Queue(_WAITING_LINES_MAX)
-        self._writer = threading.Thread(target=self._write, daemon=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._writer.start()
-        self._reader.start()
+        self._input = _unblocked(self._process.stdin)
+        self._output = _unblocked(self._process.stdout)
+        self._to_send = bytearray()
+        self._received = bytearray()
+        # Whether the input ends after what is still to be sent, and whether the output has ended.
+        self._finishing = False
+        self._ended = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._process.returncode is None:
-            # The command may be a shell whose child holds the pipes: the whole group ends.
-            with contextlib.suppress(ProcessLookupError):
+            # The command may be a shell whose child does the work: the whole group ends.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._requests.put(None)
-        # The reader may wait for room in the queue; make room until it has seen the end.
-        while self._reader.is_alive():
-            with contextlib.suppress(queue.Empty):
-                self._lines.get(timeout=0.01)
-        self._reader.join()
-        self._writer.join()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._input.close()
+        self._output.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_SECONDS)
 
     def ask(self, line: bytes, timeout_seconds: float) -> bytes:
         """Send one line, which ends in a newline; return the line that comes back, without it.
@@ -84,17 +82,16 @@ class LineProcess:
         Raises:
             Violation: where none comes in time, or something else does.
         """
-        if not self._lines.empty():
-            raise Violation(f"wrote a line before it was asked: {_shown(self._lines.get())}")
-        self._requests.put(line)
+        self._read()
+        if self._received:
+            raise Violation(f"wrote a line before it was asked: {excerpt(bytes(self._received))}")
+        self._to_send += line
         try:
-            found = self._lines.get(timeout=timeout_seconds)
-        except queue.Empty:
-            raise Violation(f"gave no answer within {timeout_seconds:g} seconds") from None
-        if not isinstance(found, bytes):
-            raise Violation(
-                self._end() if found is _ENDED else f"wrote a line of over {LINE_BYTES_MAX} bytes"
-            )
+            found = self._next_line(timeout_seconds)
+        except TimeoutError:
+            raise Violation(f"gave no answer within {timeout_seconds:.3g} seconds") from None
+        if found is None:
+            raise Violation(self._end())
         return found
 
     def finish(self, timeout_seconds: float) -> None:
@@ -103,57 +100,88 @@ class LineProcess:
         Raises:
             Violation: where the process writes more, does not end in time, or ends with another status than 0.
         """
-        self._requests.put(None)
+        self._finishing = True
         try:
-            found = self._lines.get(timeout=timeout_seconds)
-            if found is not _ENDED:
-                raise Violation(f"wrote a line after the last answer: {_shown(found)}")
+            found = self._next_line(timeout_seconds)
+            if found is not None:
+                raise Violation(f"wrote a line after the last answer: {excerpt(found)}")
             if self._process.wait(timeout_seconds):
                 raise Violation(self._end())
-        except (queue.Empty, subprocess.TimeoutExpired):
-            raise Violation(f"did not end within {timeout_seconds:g} seconds after its input ended") from None
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise Violation(f"did not end within {timeout_seconds:.3g} seconds after its input ended") from None
 
     def _end(self) -> str:
         try:
-            status = self._process.wait(1)
+            status = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             return "closed its output"
         return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
+    def _next_line(self, timeout_seconds: float) -> bytes | None:
+        """Return the next line, None where the output has ended.
+
+        Raises:
+            TimeoutError: where none comes in time.
+            Violation: where it is too long.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        searched = 0
+        while (end := self._received.find(b"\n", searched)) < 0 and not self._ended:
+            searched = len(self._received)
+            if searched > LINE_BYTES_MAX:
+                break
+            self._wait(deadline)
+            self._write()
+            self._read()
+        line = bytes(self._received if end < 0 else self._received[:end])
+        if len(line) > LINE_BYTES_MAX:
+            raise Violation(f"wrote a line of over {LINE_BYTES_MAX} bytes")
+        del self._received[: len(line) + 1]
+        return None if end < 0 and not line else line
+
+    def _wait(self, deadline: float) -> None:
+        """Wait until a pipe can move.
+
+        Raises:
+            TimeoutError: where none can in time.
+        """
+        pipes = select.poll()
+        pipes.register(self._output, select.POLLIN)
+        if not self._input.closed and (self._to_send or self._finishing):
+            pipes.register(self._input, select.POLLOUT)
+        left = deadline - time.monotonic()
+        if left <= 0 or not pipes.poll(math.ceil(left * 1000)):
+            raise TimeoutError
+
     def _write(self) -> None:
-        stdin = self._process.stdin
-        if stdin is None:
+        """Send what the pipe takes; close it after the last."""
+        if self._input.closed:
             return
-        # A process that ended does not read: the reader notices its end and says so.
-        with contextlib.suppress(OSError), stdin:
-            while (request := self._requests.get()) is not None:
-                rest = memoryview(request)
-                while rest:
-                    rest = rest[stdin.write(rest) :]
+        try:
+            while self._to_send and (count := self._input.write(self._to_send)):
+                del self._to_send[:count]
+        except BrokenPipeError:
+            # A process that does not read may still answer; that it ended shows at its output.
+            self._to_send.clear()
+            self._input.close()
+        if self._finishing and not self._to_send:
+            self._input.close()
 
     def _read(self) -> None:
-        stdout = self._process.stdout
-        line = bytearray()
-        too_long = False
-        while stdout is not None and (chunk := stdout.read(_CHUNK_BYTES)):
-            *complete, rest = chunk.split(b"\n")
-            for part in complete:
-                line += part
-                self._lines.put(_TOO_LONG if too_long or len(line) > LINE_BYTES_MAX else bytes(line))
-                line.clear()
-                too_long = False
-            line += rest
-            if len(line) > LINE_BYTES_MAX:
-                too_long = True
-                line.clear()
-        if line or too_long:
-            self._lines.put(_TOO_LONG if too_long else bytes(line))
-        self._lines.put(_ENDED)
+        """Take what the pipe holds, a chunk at most."""
+        chunk = self._output.read(_CHUNK_BYTES)
+        if chunk is not None:  # None: nothing is there yet
+            self._ended = not chunk
+            self._received += chunk
 
 
-def _shown(line: object) -> str:
-    """Return a line as a short literal: no control character of it reaches the terminal."""
-    if not isinstance(line, bytes):
-        return "its end" if line is _ENDED else "too long to show"
-    shown = ascii(line.decode("utf-8", "replace"))
-    return shown if len(shown) <= 80 else shown[:77] + "..."  # noqa: PLR2004  -- a line of a terminal
+def _unblocked(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None  # noqa: S101  -- both were asked for
+    os.set_blocking(pipe.fileno(), False)
+    return pipe
+
+
+def excerpt(value: object) -> str:
+    """Return a line, or a value that came as JSON, as short ASCII text: no control character reaches the terminal."""
+    shown = json.dumps(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+    return shown if len(shown) <= 200 else shown[:197] + "..."  # noqa: PLR2004  -- two lines of a terminal

@@ -12,16 +12,21 @@ Source: docs/spec/conformance.md.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
-from counterfoil.conformance.process import LineProcess, Violation
+from counterfoil.conformance.process import LineProcess, Violation, excerpt
 from counterfoil.conformance.vectors import Case
 from counterfoil.errors import CODES
 
 UNSUPPORTED: Final = "unsupported"
+# How long one answer may take, the start of the process included.
+ANSWER_SECONDS: Final = 10.0
+# How long a run may take, unless its caller says otherwise: a process that is slow each time would go on for hours.
+RUN_SECONDS: Final = 600
 # How often a process is started again before the remaining cases are given up.
 RESTARTS_MAX: Final = 10
 # Failures that a report in words lists; one of a program that does not start would list nothing else.
@@ -71,19 +76,33 @@ class Report:
         return not self.failures and not self.problems and not any(count.unsupported for count in self.counts)
 
 
-def run(command: Sequence[str], cases: Sequence[Case], timeout_seconds: float = 10.0) -> Report:
+def run(
+    command: Sequence[str],
+    cases: Sequence[Case],
+    *,
+    answer_seconds: float = ANSWER_SECONDS,
+    run_seconds: float = RUN_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Report:
     """Ask a command every case, one after the other.
 
     Args:
         command: program and arguments.
         cases: what to ask.
-        timeout_seconds: how long it may take for one answer, the start included.
+        answer_seconds: how long it may take for one answer, the start included.
+        run_seconds: how long it may take for all of them; cases that are left then fail.
+        clock: gives seconds for the latter.
 
     Raises:
         EngineError: `usage`, where the command cannot be started.
     """
     problems: list[str] = []
-    verdicts = list(_ask_all(command, cases, timeout_seconds, problems))
+    ends_at = clock() + run_seconds
+
+    def seconds_left() -> float:
+        return min(answer_seconds, ends_at - clock())
+
+    verdicts = list(_ask_all(command, cases, seconds_left, problems))
     failures = [
         Failure(case, got)
         for case, got in zip(cases, verdicts, strict=True)
@@ -93,27 +112,33 @@ def run(command: Sequence[str], cases: Sequence[Case], timeout_seconds: float = 
 
 
 def _ask_all(
-    command: Sequence[str], cases: Sequence[Case], timeout_seconds: float, problems: list[str]
+    command: Sequence[str], cases: Sequence[Case], seconds_left: Callable[[], float], problems: list[str]
 ) -> Iterator[str | None]:
     """Yield for each case None where it passed, `unsupported`, or what came instead."""
     restarts = 0
+    given_up = ""
     with ExitStack() as running:
         process = running.enter_context(LineProcess(command))
         for case in cases:
+            left = seconds_left()
             if restarts > RESTARTS_MAX:
-                yield f"not asked: the process failed {restarts} times"
+                given_up = f"not asked: the process failed {restarts} times"
+            elif left <= 0:
+                given_up = "not asked: the time for the run was over"
+            if given_up:
+                yield given_up
                 continue
             try:
-                yield _judge(case, process.ask(_request(case), timeout_seconds))
+                yield _judge(case, process.ask(_request(case), left))
             except Violation as violation:
                 # What comes next from this process may belong to this case: only a new one is in step again.
                 yield f"the process {violation}"
                 running.close()
                 restarts += 1
                 process = running.enter_context(LineProcess(command))
-        if restarts <= RESTARTS_MAX:
+        if not given_up:
             try:
-                process.finish(timeout_seconds)
+                process.finish(max(seconds_left(), 0))
             except Violation as violation:
                 problems.append(f"the process {violation}")
 
@@ -130,16 +155,16 @@ def _judge(case: Case, line: bytes) -> str | None:
     """
     answer = _parse(line)
     if answer.get("id") != case.id:
-        raise Violation(f"answered the id {_excerpt(answer.get('id'))} instead")
+        raise Violation(f"answered the id {excerpt(answer.get('id'))} instead")
     result = answer.get("result")
     if not isinstance(result, str) or (result not in CODES and result not in ("ok", UNSUPPORTED)):
-        return f"the result {_excerpt(result)}, which is no code"
+        return f"the result {excerpt(result)}, which is no code"
     if result == UNSUPPORTED:
         return UNSUPPORTED
     if result != case.result:
         return result
     if result == "ok" and answer.get("output") != case.output:
-        return f"ok with the output {_excerpt(answer.get('output'))}"
+        return f"ok with the output {excerpt(answer.get('output'))}"
     return None
 
 
@@ -149,14 +174,8 @@ def _parse(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise Violation(f"wrote a line that is no JSON object: {_excerpt(line.decode('utf-8', 'replace'))}")
+        raise Violation(f"wrote a line that is no JSON object: {excerpt(line)}")
     return answer
-
-
-def _excerpt(value: object) -> str:
-    """Return a value as short text: no control character of it reaches the terminal."""
-    shown = json.dumps(value)
-    return shown if len(shown) <= 200 else shown[:197] + "..."  # noqa: PLR2004  -- two lines of a terminal
 
 
 def _count(cases: Sequence[Case], verdicts: Sequence[str | None]) -> Iterator[TopicCount]:

@@ -203,8 +203,13 @@ def read_json(data: bytes | str, *, bytes_max: int, what: str, number_tokens: bo
     text = decode_utf8(data, what=what)
     try:
         value: JsonValue = (_TOKEN_DECODER if number_tokens else _DECODER).decode(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise MalformedError(f"{what} is not JSON: {type(error).__name__}") from error
+    except json.JSONDecodeError as error:
+        why = error.msg[:1].lower() + error.msg[1:].rstrip(": ")
+        raise MalformedError(
+            f"{what} is not JSON: {why}, line {error.lineno} column {error.colno}"
+        ) from error
+    except RecursionError as error:
+        raise MalformedError(f"{what} nests too deeply") from error
     # Raw UTF-8 cannot hold a surrogate, an escape can.
     if "\\u" in text:
         _refuse_surrogates(value, what)

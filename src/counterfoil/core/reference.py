@@ -108,6 +108,16 @@ def customer_reference(reference_key: bytes, tenant: str, customer_id: str) -> b
     return hmac.digest(reference_key, message.encode("ascii"), "sha256")[:REFERENCE_BYTES]
 
 
+def reference_check(reference_key: bytes) -> bytes:
+    r"""Return the 32 bytes by which a store knows its reference key again.
+
+    HMAC-SHA256( referenceKey, "counterfoil/reference-check@v1\n" ): under another reference key every customer would
+    open a second log.
+    """
+    check_reference_key(reference_key)
+    return hmac.digest(reference_key, b"counterfoil/reference-check@v1\n", "sha256")
+
+
 def idempotency_prefix(log: bytes) -> bytes:
     """Return what stands before an idempotency key when it is hashed (see `hash_idempotency_key`)."""
     return f"counterfoil/idempotency-key@v1\n0x{log.hex()}\n".encode("ascii")

@@ -165,14 +165,20 @@ class Engine:
         """As `receipts`, of a log by its reference."""
         return prove.receipts(self._store, self.operator, self.tenant, log)
 
-    def consistency_file(self, customer_id: str, old_size: int, *, size: int | None = None) -> str:
+    def consistency_file(self, customer_id: str, old: int | Checkpoint, *, size: int | None = None) -> str:
         """Make the file that shows that a customer's checkpoint extends an older one.
 
+        Args:
+            customer_id: whose.
+            old: the size of an older checkpoint of the store, or a checkpoint that somebody outside kept.
+            size: of the newer one, the newest where none is named.
+
         Raises:
-            EngineError: `customer-not-found`, `record-not-found`, `invalid-field`, `log-corrupt`.
+            CounterfoilError: as `counterfoil.engine.prove.consistency_file`; `fork-refused` and `fork` say that the
+                store and the checkpoint from outside contradict each other.
         """
         return prove.consistency_file(
-            self._store, self.operator, self.tenant, self.log_of(customer_id), old_size, size=size
+            self._store, self.operator, self.tenant, self.log_of(customer_id), old, size=size
         )
 
     # Verifying.

@@ -9,8 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from counterfoil.core.checkpoint import KeySet
-from counterfoil.core.note import Signer, VerifierKey, verifier_key
-from counterfoil.core.reference import Origin, check_operator, check_reference_key, customer_reference
+from counterfoil.core.note import Signer, VerifierKey, key_id, verifier_key
+from counterfoil.core.reference import (
+    Origin,
+    check_operator,
+    check_reference_key,
+    customer_reference,
+    reference_check,
+)
 from counterfoil.engine.store import Identity, Store
 from counterfoil.errors import EngineError, MalformedError
 
@@ -46,6 +52,11 @@ class Operator:
         """The operator's own key, to verify what comes back from the store."""
         return KeySet([self.verifier_key])
 
+    @cached_property
+    def identity(self) -> Identity:
+        """What a store remembers of the operator's keys."""
+        return Identity(self.name, self.signer.public_key, reference_check(self.reference_key))
+
     def log_of(self, tenant: str, customer_id: str) -> bytes:
         """Return the log of a customer.
 
@@ -66,9 +77,8 @@ def claim_store(store: Store, operator: Operator) -> None:
     """Make the store this operator's, or check that it is.
 
     Raises:
-        EngineError: `key-mismatch`, where it belongs to another operator or key.
+        EngineError: `key-mismatch`, where it belongs to another operator or was made with other keys.
     """
-    wanted = Identity(operator.name, operator.signer.public_key)
     with store.read() as view:
         found = view.identity()
     if found is None:
@@ -76,12 +86,26 @@ def claim_store(store: Store, operator: Operator) -> None:
             # Another process may have claimed it since.
             found = transaction.identity()
             if found is None:
-                transaction.set_identity(wanted)
+                transaction.set_identity(operator.identity)
                 return
-    if found != wanted:
+    check_identity(found, operator)
+
+
+def check_identity(found: Identity, operator: Operator) -> None:
+    """Refuse a store that was made with other keys.
+
+    Raises:
+        EngineError: `key-mismatch`.
+    """
+    given = operator.identity
+    if (found.operator, found.public_key) != (given.operator, given.public_key):
+        owner = VerifierKey(found.operator, key_id(found.operator, found.public_key), found.public_key)
         raise EngineError(
             "key-mismatch",
             "the store belongs to another operator or key",
-            store=f"{found.operator} {found.public_key.hex()}",
-            given=f"{wanted.operator} {wanted.public_key.hex()}",
+            store=owner,
+            given=operator.verifier_key,
         )
+    if found.reference_check != given.reference_check:
+        # Every customer would be taken for a new one, and get a second log.
+        raise EngineError("key-mismatch", "the store was made with another reference key")

@@ -135,7 +135,13 @@ def receipts(store: Store, operator: Operator, tenant: str, log: bytes) -> Itera
 
 
 def consistency_file(
-    store: Store, operator: Operator, tenant: str, log: bytes, old_size: int, *, size: int | None = None
+    store: Store,
+    operator: Operator,
+    tenant: str,
+    log: bytes,
+    old: int | Checkpoint,
+    *,
+    size: int | None = None,
 ) -> str:
     """Make the file that shows that a checkpoint extends an older one.
 
@@ -144,31 +150,63 @@ def consistency_file(
         operator: whose signatures its checkpoints bear.
         tenant: whose; another tenant's log is as absent.
         log: the 20-byte customer reference.
-        old_size: of the older checkpoint.
+        old: the older checkpoint: its size in the store, or the checkpoint itself, as somebody outside kept it.
         size: of the newer one, the newest where none is named.
 
     Raises:
-        EngineError: `customer-not-found`; `record-not-found` where one of the checkpoints is not there;
-            `invalid-field` where the older one is the larger; `log-corrupt`.
+        EngineError: `customer-not-found`; `record-not-found` where the store has no checkpoint of such a size;
+            `invalid-field` where the older one is the larger; `fork-refused` where the checkpoint from outside is
+            newer than all of the store's, which was set back then; `log-corrupt`.
+        VerificationError: of a checkpoint from outside: `unknown-key`, `bad-signature`, `wrong-origin`; `fork` where
+            the store's entries do not lead to it.
     """
+    kept = old if isinstance(old, Checkpoint) else None
+    if kept is not None:
+        _check_kept(kept, operator, operator.origin(tenant, log))
     with store.read() as view:
         head = require_head(view, tenant, log)
         new = _checkpoint(view, head, operator, size)
-        old = _checkpoint(view, head, operator, old_size)
-        if new is None or old is None:
+        first = kept or _checkpoint(view, head, operator, old)  # type: ignore[arg-type]  # an int where none is kept
+        if kept is not None and kept.size > head.checkpoint_size:
+            raise EngineError(
+                "fork-refused",
+                f"the operator signed a checkpoint of size {kept.size} and the store reaches {head.checkpoint_size}: "
+                "it was set back, and what is signed from here on contradicts that checkpoint",
+            )
+        if new is None or first is None:
             raise EngineError("record-not-found", "there is no checkpoint of that size")
-        if old.size > new.size:
+        if first.size > new.size:
             raise EngineError("invalid-field", "a checkpoint extends smaller ones", field="from")
-        ranges = consistency_ranges(old.size, new.size)
-        tiles = _tiles(view, log, ranges)
+        ranges = consistency_ranges(first.size, new.size)
+        tiles = _tiles(view, log, [*ranges, (0, first.size)])
     try:
+        root = subtree_root(0, first.size, tiles)
         path = [subtree_root(start, end, tiles) for start, end in ranges]
-        verify_consistency(old.size, new.size, old.root, new.root, path)
+        verify_consistency(first.size, new.size, root, new.root, path)
     except VerificationError as error:
-        raise log_corrupt(
-            log, f"its tiles do not lead from {old.size} to {new.size}: {error.message}"
-        ) from error
-    return format_consistency_file(old.size, path, new.note)
+        raise log_corrupt(log, f"its tiles do not lead to the root of {new.size}: {error.message}") from error
+    if root != first.root:
+        if kept is None:
+            raise log_corrupt(log, f"its tiles do not give the root of {first.size}")
+        # The entries that the newer root covers begin otherwise than the older one says: two signed histories.
+        raise VerificationError(
+            "fork",
+            f"the store does not lead to the checkpoint of size {kept.size}",
+            first=kept.note,
+            second=new.note,
+        )
+    return format_consistency_file(first.size, path, new.note)
+
+
+def _check_kept(kept: Checkpoint, operator: Operator, origin: str) -> None:
+    """Verify a checkpoint from outside, before its size is used."""
+    operator.keys.verify(kept)
+    if kept.origin != origin:
+        raise VerificationError(
+            "wrong-origin", "the checkpoint is of another log", found=kept.origin, wanted=origin
+        )
+    if not kept.size:
+        raise EngineError("invalid-field", "every log extends an empty one", field="from")
 
 
 class _Prover:

@@ -99,10 +99,17 @@ class StoredCheckpoint(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """The operator and the 32-byte public key that a store was made with."""
+    """Whom a store belongs to: the keys that it was made with.
+
+    Attributes:
+        operator: the operator's name.
+        public_key: 32 bytes.
+        reference_check: 32 bytes that follow from the reference key and do not lead to it.
+    """
 
     operator: str
     public_key: bytes
+    reference_check: bytes
 
 
 class ReadTransaction(Protocol):

@@ -61,6 +61,19 @@ def is_store_there(url: str) -> bool:
     return False
 
 
+def store_files(url: str) -> tuple[Path, ...]:
+    """Return the files that a store on disk is, or would be, made of: nothing else may be written there.
+
+    The files beside the first one are SQLite's, https://www.sqlite.org/tempfiles.html: a stranger's bytes under one of
+    these names would be taken for its own.
+
+    Raises:
+        EngineError: `usage`, where the URL names no file.
+    """
+    path = _path_of(url).resolve()
+    return (path, *(path.with_name(path.name + suffix) for suffix in ("-journal", "-wal", "-shm")))
+
+
 def _path_of(url: str) -> Path:
     name = url.removeprefix("sqlite:///")
     if name == url or not name:

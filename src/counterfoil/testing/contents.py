@@ -43,11 +43,15 @@ def an_empty_store_holds_nothing(make_store: MakeStore) -> None:
 
 def the_identity_is_set_once(make_store: MakeStore) -> None:
     """The identity stays what it was set to, and another is `key-mismatch`."""
-    identity = Identity("operator.example", bytes(range(32)))
+    identity = Identity("operator.example", bytes(range(32)), bytes(range(1, 33)))
     with closing(make_store("identity")) as store:
         with store.write() as transaction:
             transaction.set_identity(identity)
-        for other in (Identity("other.example", identity.public_key), Identity(identity.operator, bytes(32))):
+        for other in (
+            identity._replace(operator="other.example"),
+            identity._replace(public_key=bytes(32)),
+            identity._replace(reference_check=bytes(32)),
+        ):
             with refused("key-mismatch", "another identity"), store.write() as transaction:
                 transaction.set_identity(other)
         with store.read() as view:
@@ -259,7 +263,7 @@ def what_is_written_is_there_after_reopening(make_store: MakeStore) -> None:
     with closing(make_store("reopened")) as store:
         append(store, log, 3)
         with store.write() as transaction:
-            transaction.set_identity(Identity("operator.example", bytes(32)))
+            transaction.set_identity(Identity("operator.example", bytes(32), bytes(32)))
             transaction.set_tenant_unit(TENANT, "credits")
             transaction.put_checkpoints([NewCheckpoint(log, 0, 3, b"note")])
             transaction.put_tiles({TileKey(log, 0, 0): bytes(96)})

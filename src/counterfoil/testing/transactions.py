@@ -41,7 +41,7 @@ def a_failed_block_leaves_no_trace(make_store: MakeStore) -> None:
         before = state_of(store, [old, new])
         try:
             with store.write() as transaction:
-                transaction.set_identity(Identity("operator.example", bytes(32)))
+                transaction.set_identity(Identity("operator.example", bytes(32), bytes(32)))
                 transaction.set_tenant_unit(TENANT, "EUR")
                 transaction.append(
                     [make_entry(old, 2), make_entry(new, 0)], [make_move(old, 3), make_move(new, 1)]
@@ -72,7 +72,10 @@ def a_taken_index_is_refused(make_store: MakeStore) -> None:
 def a_refusal_that_was_caught_undoes_the_block(make_store: MakeStore) -> None:
     """Whichever method refused: what the block wrote before or writes afterwards does not stay, and it ends with the refusal."""
     log = make_log(0)
-    owner, other = Identity("operator.example", bytes(32)), Identity("other.example", bytes(32))
+    owner, other = (
+        Identity("operator.example", bytes(32), bytes(32)),
+        Identity("other.example", bytes(32), bytes(32)),
+    )
     refusals: dict[str, Callable[[WriteTransaction], None]] = {
         "log-corrupt": lambda transaction: transaction.append([make_entry(log, 1)], [make_move(log, 2)]),
         "fork-refused": lambda transaction: transaction.put_checkpoints([NewCheckpoint(log, 0, 2, b"two")]),

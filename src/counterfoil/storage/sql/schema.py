@@ -122,8 +122,10 @@ IDENTITY: Final = Table(
     Column("one", _Int64, primary_key=True, autoincrement=False),
     Column("operator", Text, nullable=False),
     Column("public_key", LargeBinary, nullable=False),
+    Column("reference_check", LargeBinary, nullable=False),
     CheckConstraint("one = 1", name="identity_one"),
     CheckConstraint("length(public_key) = 32", name="identity_public_key"),
+    CheckConstraint("length(reference_check) = 32", name="identity_reference_check"),
     sqlite_strict=True,
 )
 

@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from counterfoil.errors import EngineError
 from counterfoil.limits import LOCK_WAIT_SECONDS
 from counterfoil.storage.files import sync_folder
+from counterfoil.storage.sql.schema import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,6 +140,21 @@ class SqliteDatabase:
 
     def lock(self, connection: Connection, logs: Sequence[bytes]) -> None:
         """Lock the logs: nothing to do, BEGIN IMMEDIATE holds them all."""
+
+    def check_schema(self, connection: Connection) -> None:
+        """Refuse triggers and views, which nobody decided on here, and tables that were made again without types."""
+        # SQLAlchemy asks for neither; both tables are SQLite's own.
+        if connection.exec_driver_sql(
+            "SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')"
+        ).first():
+            raise EngineError(
+                "unsafe-settings", f"{self.path} holds triggers or views: no version of the store does"
+            )
+        strict = {
+            name for (name,) in connection.exec_driver_sql("SELECT name FROM pragma_table_list WHERE strict")
+        }
+        if not METADATA.tables.keys() <= strict:
+            raise EngineError("unsafe-settings", f"tables of {self.path} were made again without their types")
 
     def refusal(self, error: Exception, *, committing: bool) -> EngineError:
         """Return the refusal that an exception of SQLAlchemy or of the driver stands for."""

@@ -68,6 +68,13 @@ class Database(Protocol):
     def lock(self, connection: Connection, logs: Sequence[bytes]) -> None:
         """Lock logs, which are in ascending order, until the transaction ends, whether they exist or not."""
 
+    def check_schema(self, connection: Connection) -> None:
+        """Refuse tables that are not as the migrations made them.
+
+        Raises:
+            EngineError: `unsafe-settings`.
+        """
+
     def refusal(self, error: Exception, *, committing: bool) -> EngineError:
         """Return the refusal that one of `failures` stands for."""
 
@@ -99,6 +106,7 @@ class SqlStore:
         try:
             with store._transaction(reading=not create) as connection:
                 _require_tables(connection, create=create)
+                database.check_schema(connection)
         except BaseException as error:
             store.close()
             if isinstance(error, database.failures):
@@ -194,7 +202,7 @@ class _Reading:
         self.failure: EngineError | None = None
 
     def identity(self) -> Identity | None:
-        found = self._select(select(IDENTITY.c.operator, IDENTITY.c.public_key))
+        found = self._select(select(IDENTITY.c.operator, IDENTITY.c.public_key, IDENTITY.c.reference_check))
         return Identity._make(found[0]) if found else None
 
     def tenant_unit(self, tenant: str) -> str | None:
@@ -359,4 +367,9 @@ def _require_tables(connection: Connection, *, create: bool) -> None:
                 "unsafe-settings",
                 f"the store has tables of revision {revision} and this version of counterfoil knows {REVISION}: "
                 "use the version that made the store",
+            )
+        # What a trigger or a view does between us and the rows, nobody decided here.
+        if connection.execute(text("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')")).first():
+            raise EngineError(
+                "unsafe-settings", "the store holds triggers or views, which no version of it has"
             )

@@ -80,8 +80,10 @@ def upgrade() -> None:
         sa.Column("one", _INT64, primary_key=True, autoincrement=False),
         sa.Column("operator", sa.Text, nullable=False),
         sa.Column("public_key", sa.LargeBinary, nullable=False),
+        sa.Column("reference_check", sa.LargeBinary, nullable=False),
         sa.CheckConstraint("one = 1", name="identity_one"),
         sa.CheckConstraint("length(public_key) = 32", name="identity_public_key"),
+        sa.CheckConstraint("length(reference_check) = 32", name="identity_reference_check"),
         sqlite_strict=True,
     )
     op.create_table(
