@@ -24,7 +24,11 @@ def _table(rows: list[dict[str, str]]) -> str:
     widths = [max(len(name), *(len(row[name]) for row in rows)) for name in names]
     lines = [
         " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-        for cells in [names, ["-" * width for width in widths], *([row[name] for name in names] for row in rows)]
+        for cells in [
+            names,
+            ["-" * width for width in widths],
+            *([row[name] for name in names] for row in rows),
+        ]
     ]
     return "\n".join(f"| {line}" for line in lines)
 
@@ -43,7 +47,10 @@ def _run(name: str, *, full: bool, repeat: int) -> list[dict[str, str]]:
         values = [figure["value"] for figure in figures]
         yardsticks = [figure["yardstick"] for figure in figures]
         first = figures[0]
-        ratios = [value / yardstick if yardstick else 0.0 for value, yardstick in zip(values, yardsticks, strict=True)]
+        ratios = [
+            value / yardstick if yardstick else 0.0
+            for value, yardstick in zip(values, yardsticks, strict=True)
+        ]
         rows.append(
             {
                 "work": first["work"],
@@ -73,9 +80,9 @@ def main() -> None:
         return
     rows = []
     for name in given.only or MEASURES:
-        print(f"{name} ...", file=sys.stderr, flush=True)
+        sys.stderr.write(f"{name} ...\n")
         rows += _run(name, full=given.full, repeat=given.repeat or (5 if given.full else 3))
-    print(_table(rows))
+    sys.stdout.write(_table(rows) + "\n")
 
 
 if __name__ == "__main__":

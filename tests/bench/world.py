@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from counterfoil.core.ed25519 import SigningKey
 from counterfoil.engine.clock import HostClock
@@ -42,7 +43,7 @@ class Figure:
 class Watch:
     """Seconds of a block."""
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> Self:
         self._start = time.perf_counter()
         return self
 

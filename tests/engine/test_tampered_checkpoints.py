@@ -90,3 +90,9 @@ def test_a_refusal_among_others_names_its_log(engine, sqlite_store):
     assert outcomes[1].outcome == "signed"
     assert outcomes[2].code == "customer-not-found"
     assert outcomes[2].facts["log"] == f"0x{engine.log_of('nobody').hex()}"
+
+
+def test_a_log_whose_newest_checkpoint_was_removed_is_not_said_to_be_unchanged(engine, sqlite_store):
+    assert sql(sqlite_store, "DELETE FROM checkpoints WHERE size = 7")
+    with refused("log-corrupt"):
+        engine.checkpoint("alice")

@@ -290,7 +290,7 @@ class _Round:
         self, log: bytes, newest: StoredCheckpoint | None, outcome: Outcome, seals: Sequence[StoredEntry]
     ) -> Checkpointed | CounterfoilError:
         """Answer with the newest checkpoint of a log and the seal under it."""
-        if newest is None or not seals:
+        if newest is None or not seals or seals[0].index != newest.size - 1:
             return log_corrupt(log, "its newest checkpoint is missing, or the seal under it")
         try:
             checkpoint = read_checkpoint(newest, self._operator, self._tenant)

@@ -368,8 +368,3 @@ def _require_tables(connection: Connection, *, create: bool) -> None:
                 f"the store has tables of revision {revision} and this version of counterfoil knows {REVISION}: "
                 "use the version that made the store",
             )
-        # What a trigger or a view does between us and the rows, nobody decided here.
-        if connection.execute(text("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')")).first():
-            raise EngineError(
-                "unsafe-settings", "the store holds triggers or views, which no version of it has"
-            )
