@@ -102,9 +102,7 @@ class CounterfoilError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.facts: dict[str, str] = {
-            name: str(value) for name, value in facts.items() if value is not None
-        }
+        self.facts: dict[str, str] = {name: str(value) for name, value in facts.items() if value is not None}
 
     @property
     def exit_status(self) -> int:

@@ -229,7 +229,6 @@ class TestText:
         )
         assert rb"\xe9" in done.stdout
 
-
     def test_a_document_is_the_same_whatever_the_locale(self, tmp_path, kept):
         kept("record", "cust_001", "1", "--reason", "é\u2028")
         kept("checkpoint", "cust_001")

@@ -55,6 +55,17 @@ class TestCheckpoint:
         assert (outcome.status, outcome.code) == (20, "log-corrupt")
         assert "0 checkpoints signed, 1 refused" in outcome.out
 
+    def test_a_refusal_says_of_which_log_it_is(self, kept, tamper):
+        kept("record", "cust_001", "5", "--reason", "x")
+        reference = kept("customer", "cust_001", "--json").findings[0]["customerReference"]
+        tamper("UPDATE tiles SET hashes = randomblob(length(hashes))")
+        for who, customer in ((["--all"], None), (["cust_001"], "cust_001")):
+            outcome = kept("checkpoint", *who)
+            assert (outcome.status, outcome.code) == (20, "log-corrupt")
+            assert outcome.lines[0].startswith(f"refused     {customer or reference}  log-corrupt: ")
+            finding = kept("checkpoint", *who, "--json").findings[0]
+            assert (finding["customerId"], finding["customerReference"]) == (customer, reference)
+
 
 class TestCheckpoints:
     def test_they_are_listed_by_size(self, kept):

@@ -112,6 +112,28 @@ class TestRecord:
 
 
 class TestCustomers:
+    def test_each_that_is_damaged_is_refused_and_the_others_are_listed(self, kept, tamper):
+        for number in (2, 3, 4):
+            kept("record", f"cust_00{number}", "7", "--reason", "x")
+        references = {
+            number: kept("customer", f"cust_00{number}", "--json").findings[0]["customerReference"]
+            for number in (2, 3)
+        }
+        for reference in references.values():
+            tamper(
+                "UPDATE entries SET entry = X'7B7D' WHERE idx = 0 AND log = ?", bytes.fromhex(reference[2:])
+            )
+        outcome = kept("customers", "--json")
+        refused = {found["customerReference"]: found for found in outcome.findings if "result" in found}
+        assert refused.keys() == set(references.values())
+        assert {found["result"] for found in refused.values()} == {"log-corrupt"}
+        assert len(outcome.findings) == 4
+        assert (outcome.status, outcome.code) == (20, "log-corrupt")
+        assert "2 of 4 were refused" in outcome.err
+        lines = kept("customers").lines
+        assert sum(line.startswith("(refused) ") for line in lines) == 2
+        assert sum(line.startswith("cust_00") for line in lines) == 2
+
     def test_there_may_be_none(self, book):
         assert book("customers") == (0, "no customers yet: the first delta opens a customer's log\n", "")
         assert book("customers", "--json") == (0, "", "")
@@ -137,11 +159,11 @@ class TestCustomers:
         outcome = kept("customer", "nobody")
         assert (outcome.status, outcome.out, outcome.code) == (14, "", "customer-not-found")
 
-    def test_a_log_that_does_not_read_is_refused_after_the_others(self, kept, tamper):
+    def test_a_log_that_does_not_read_is_refused_among_the_others(self, kept, tamper):
         kept("record", "cust_002", "3", "--reason", "x")
         tamper(
             "UPDATE entries SET entry = X'7B7D' WHERE idx = 0 AND log = (SELECT log FROM logs ORDER BY log LIMIT 1)"
         )
         outcome = kept("customers", "--json")
         assert (outcome.status, outcome.code) == (20, "log-corrupt")
-        assert len(outcome.findings) == 1
+        assert [found.get("result") for found in outcome.findings] == ["log-corrupt", None]

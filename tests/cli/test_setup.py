@@ -140,6 +140,13 @@ class TestPassphrase:
         assert cf("init").code == "usage"
         assert not Path("counterfoil-keys").exists()
 
+    def test_one_that_is_too_long_is_misuse(self, cf, monkeypatch):
+        Path("secret").write_text("x" * 2_000)
+        monkeypatch.setenv("COUNTERFOIL_PASSPHRASE_FILE", "secret")
+        outcome = cf("init")
+        assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
+        assert "the passphrase has over 1023 bytes" in outcome.err
+
     def test_without_file_and_terminal_it_is_refused(self, cf):
         outcome = cf("init", "--passphrase")
         assert (outcome.status, outcome.code) == (2, "usage")
@@ -209,6 +216,23 @@ class TestKey:
     def test_made_keys_are_the_owners_alone(self):
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in Path("counterfoil-keys").iterdir()}
         assert (modes["signing-key.pem"], modes["reference-key.txt"]) == (0o600, 0o600)
+
+    def test_a_store_that_others_may_read_is_warned_of(self, book):
+        Path("counterfoil.db").chmod(0o640)
+        for line in ("key check", "customers"):
+            outcome = book(*line.split())
+            assert outcome.status == 0
+            assert outcome.err.startswith("counterfoil: hint: ")
+            assert "counterfoil.db is open to others" in outcome.err
+            assert "chmod 0600" in outcome.err
+
+    @pytest.mark.parametrize("option", [["--keys", "missing"], ["--store", "sqlite:///missing.db"]])
+    def test_what_is_missing_may_be_lost_and_then_init_is_not_the_way(self, book, option):
+        outcome = book("customers", *option)
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert (
+            "`counterfoil init` makes a new one; one that was lost is restored from its backup" in outcome.err
+        )
 
     def test_a_public_key_of_another_is_found(self, book):
         assert book("init", "--keys", "others", "--store", "sqlite:///others.db").status == 0

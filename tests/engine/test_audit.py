@@ -4,7 +4,6 @@ import pytest
 
 from counterfoil.engine import audit as audit_module
 from counterfoil.engine import stored as stored_module
-from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator
 from tests.support import (
     KEYS,
@@ -132,13 +131,26 @@ class TestContradictions:
         with refused("log-corrupt"):
             sqlite_engine.audit("alice", KEYS)
 
-    def test_the_log_of_another_customer_is_found(self, sqlite_engine, sqlite_store):
+    def test_the_log_of_another_customer_is_found(self, engine, store):
         """Consistent in itself and under its own reference, but named by details of somebody else."""
-        recorded(sqlite_engine, 1)
-        other = Operator(OPERATOR.name, OPERATOR.signer, operator_named(reference="other").reference_key)
-        stranger = Engine(sqlite_store, other)
+        recorded(engine, 1)
+        other = operator_named(reference="other")
         with refused("wrong-origin"):
-            stranger.audit_log(sqlite_engine.log_of("alice"), KEYS)
+            audit_module.audit_log(
+                store,
+                OPERATOR.name,
+                engine.tenant,
+                engine.log_of("alice"),
+                KEYS,
+                reference_of=lambda name: other.log_of(engine.tenant, name),
+            )
+
+    def test_a_head_that_claims_any_number_of_entries_is_not_followed(self, sqlite_engine, sqlite_store):
+        recorded(sqlite_engine, 1)
+        for size in (3, 2**62, 2**63 - 1):
+            sql(sqlite_store, "UPDATE logs SET size = ?", size)
+            with refused("log-corrupt"):
+                sqlite_engine.audit("alice", KEYS)
 
     def test_a_pending_seal_is_no_fault(self, sqlite_engine, sqlite_store):
         recorded(sqlite_engine, 1)

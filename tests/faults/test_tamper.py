@@ -44,6 +44,7 @@ NOT_EVIDENCE = {
     "tenants: a row": "only says what unit the next log gets",
     "identity: operator": "the audit takes its keys from the caller; the store is refused at start",
     "identity: public_key": "the audit takes its keys from the caller; the store is refused at start",
+    "identity: reference_check": "says which reference key belongs to it; the store is refused at start",
     "identity: a row": "the audit takes its keys from the caller",
     "alembic_version: version_num": "says what tables there are; the store is refused at start",
     "alembic_version: a row": "says what tables there are; the store is refused at start",
@@ -358,6 +359,7 @@ def test_what_belongs_to_no_log_is_not_evidence(world, table):
     [
         ("UPDATE identity SET operator = 'other.example.com'", "key-mismatch"),
         ("UPDATE identity SET public_key = zeroblob(32)", "key-mismatch"),
+        ("UPDATE identity SET reference_check = zeroblob(length(reference_check))", "key-mismatch"),
         ("UPDATE alembic_version SET version_num = '9999'", "unsafe-settings"),
         ("DELETE FROM alembic_version", "unsafe-settings"),
     ],

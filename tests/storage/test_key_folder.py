@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from counterfoil.core.ed25519 import verify_signature
 from counterfoil.core.note import parse_verifier_key
-from counterfoil.errors import CounterfoilError, MalformedError
+from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 from counterfoil.storage.key_folder import (
     REFERENCE_KEY_FILE,
     SIGNING_KEY_FILE,
@@ -90,6 +90,27 @@ def test_the_keys_that_name_a_log_load_without_passphrase_and_signing_key(tmp_pa
     assert str(load_verifier_key(tmp_path / "keys")) == VKEY
     assert load_reference_key(tmp_path / "keys", OPERATOR) == REFERENCE_KEY
     refusal("key-mismatch", load_reference_key, tmp_path / "keys", "other.example")
+
+
+@pytest.mark.parametrize("passphrase", ["", "x" * 1_024, "é" * 512, "\udcff"])
+def test_a_passphrase_that_cannot_encrypt_is_refused_before_a_folder_is_made(tmp_path, passphrase):
+    with pytest.raises(EngineError) as caught:
+        make(tmp_path / "keys", passphrase=passphrase)
+    assert caught.value.code == "usage"
+    assert not (tmp_path / "keys").exists()
+
+
+def test_the_longest_passphrase_opens_what_it_encrypted(tmp_path):
+    make(tmp_path / "keys", passphrase="x" * 1_023)
+    assert str(load_key_folder(tmp_path / "keys", "x" * 1_023).verifier_key) == VKEY
+
+
+def test_a_folder_may_be_named_by_a_string(tmp_path):
+    name = str(tmp_path / "keys")
+    assert str(make(name).verifier_key) == VKEY
+    assert str(load_key_folder(name).verifier_key) == str(load_verifier_key(name)) == VKEY
+    assert load_reference_key(name, OPERATOR) == REFERENCE_KEY
+    assert needs_passphrase(name) is False
 
 
 @pytest.mark.parametrize("passphrase", [None, "", "open sesam", "open sesame "])

@@ -15,7 +15,9 @@ from counterfoil.engine.engine import Engine
 from counterfoil.storage.memory import MemoryStore
 from tests.support import OPERATOR, FakeClock, delta, seeded
 
-_WRITABLE = re.compile(r'openat\([^,]+, "(?P<path>[^"]*)", (?P<flags>[A-Z_|]*(?:O_WRONLY|O_RDWR|O_CREAT)[A-Z_|]*)')
+_WRITABLE = re.compile(
+    r'openat\([^,]+, "(?P<path>[^"]*)", (?P<flags>[A-Z_|]*(?:O_WRONLY|O_RDWR|O_CREAT)[A-Z_|]*)'
+)
 
 
 def traced(folder: Path, arguments, *, syscalls, program=("-m", "counterfoil")):
@@ -23,7 +25,19 @@ def traced(folder: Path, arguments, *, syscalls, program=("-m", "counterfoil")):
     trace = folder / "trace"
     done = subprocess.run(
         # -B: an interpreter that writes byte code would write files of its own.
-        ["strace", "-f", "-qq", "-o", trace, "-e", f"trace={syscalls}", sys.executable, "-B", *program, *arguments],
+        [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            trace,
+            "-e",
+            f"trace={syscalls}",
+            sys.executable,
+            "-B",
+            *program,
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -88,10 +88,12 @@ def _say_checkpointed(name: str | None, outcome: Checkpointed, *, as_json: bool)
 
 
 def _refuse(name: str | None, error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
+    reference = error.facts.get("log")
     if as_json:
-        emit({"result": error.code, "customerId": name, "message": error.message})
+        names = {"customerId": name, "customerReference": reference}
+        emit({"result": error.code, **names, "message": error.message})
     else:
-        say(f"{'refused':<10}  {f'{name}  ' if name else ''}{error.code}: {error.message}")
+        say(f"{'refused':<10}  {name or reference}  {error.code}: {error.message}")
     # The line on standard error stands alone.
     return error if name is None else EngineError(error.code, f"{name}: {error.message}", **error.facts)
 

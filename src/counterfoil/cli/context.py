@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Any, Final
 import click
 
 from counterfoil.cli.files import read_input
+from counterfoil.cli.output import hint
 from counterfoil.core.encoding import decode_utf8
 from counterfoil.core.reference import check_tenant
 from counterfoil.engine.clock import HostClock
@@ -29,6 +31,7 @@ from counterfoil.limits import KEY_FILE_BYTES_MAX
 from counterfoil.storage import open_store, store_files
 from counterfoil.storage.key_folder import KeyFolder, load_key_folder, needs_passphrase
 
+_OTHERS: Final = 0o077
 _VARIABLE: Final = "COUNTERFOIL_PASSPHRASE_FILE"
 
 
@@ -145,7 +148,11 @@ def open_place(place: Place, *, create: bool = False) -> Store:
     """
     if place.store == "memory:":
         raise EngineError("usage", "a store in memory would end with the command")
-    return open_store(place.store, clock=HostClock(), create=create)
+    store = open_store(place.store, clock=HostClock(), create=create)
+    file = store_files(place.store)[0]
+    if stat.S_IMODE(file.stat().st_mode) & _OTHERS:
+        hint(f"{file} is open to others, and holds what is recorded of customers: chmod 0600 {file}")
+    return store
 
 
 @contextmanager

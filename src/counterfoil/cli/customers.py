@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from counterfoil.cli.context import Place, open_engine, place_options
-from counterfoil.cli.output import emit, json_option, plural, say
+from counterfoil.cli.output import emit, json_option, plural, say, worst
 from counterfoil.core.amount import format_nano
 from counterfoil.engine.customers import CustomerRecord
 from counterfoil.errors import CounterfoilError
@@ -22,11 +22,11 @@ _ROW = "{:<24}  {:<42}  {:>8}  {:>8}  {:>20}  {:<10}  {}"
 def customers(place: Place, *, as_json: bool) -> None:
     """List all customers, in the order of their references."""
     count = 0
-    refusal: CounterfoilError | None = None
+    refusals: list[CounterfoilError] = []
     with open_engine(place) as engine:
         for record in engine.customers():
             if isinstance(record, CounterfoilError):
-                refusal = refusal or record
+                refusals.append(_refuse(record, as_json=as_json))
                 continue
             if as_json:
                 emit(_finding(record))
@@ -45,10 +45,19 @@ def customers(place: Place, *, as_json: bool) -> None:
                     )
                 say(_row(record))
             count += 1
-    if refusal is not None:
-        raise refusal
+    if refusals and (error := worst(refusals, passed=count)):
+        raise error
     if not count and not as_json:
         say("no customers yet: the first delta opens a customer's log")
+
+
+def _refuse(error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
+    reference = error.facts["log"]
+    if as_json:
+        emit({"customerReference": reference, "result": error.code, "message": error.message})
+    else:
+        say(f"{'(refused)':<24}  {reference}  {error.code}: {error.message}")
+    return error
 
 
 @click.command(epilog="\b\nExample:\n  counterfoil customer cust_001")

@@ -52,15 +52,18 @@ def _open(name: str, *, follow: bool) -> int:
     # Without this, opening a pipe waits for somebody to write to it; to plain files it means nothing.
     handle = os.open(name, flags if own else flags | os.O_NONBLOCK)
     try:
-        mode = os.fstat(handle).st_mode
-        if stat.S_ISDIR(mode):
-            raise EngineError("usage", f"{name} is a folder, not a file")
-        if not own and not stat.S_ISREG(mode):
-            raise EngineError("usage", f"{name} is no plain file")
+        _require_file(name, os.fstat(handle).st_mode, own=own)
     except BaseException:
         os.close(handle)
         raise
     return handle
+
+
+def _require_file(name: str, mode: int, *, own: bool) -> None:
+    if stat.S_ISDIR(mode):
+        raise EngineError("usage", f"{name} is a folder, not a file")
+    if not own and not stat.S_ISREG(mode):
+        raise EngineError("usage", f"{name} is no plain file")
 
 
 def read_input(name: str, bytes_max: int, *, follow: bool = True) -> bytes:

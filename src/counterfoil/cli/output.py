@@ -84,9 +84,8 @@ def put(document: bytes) -> None:
     _STATUS.wipe()
     # What was said before it comes before it.
     sys.stdout.flush()
-    stream = click.get_binary_stream("stdout")
-    stream.write(document)
-    stream.flush()
+    sys.stdout.buffer.write(document)
+    sys.stdout.buffer.flush()
 
 
 def quoted(name: str) -> str:

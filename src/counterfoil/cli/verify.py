@@ -227,7 +227,8 @@ def _from_tlog_proof(name: str, data: bytes) -> Receipt:
     parse_origin(proof.checkpoint.origin)
     if not name.endswith(_PROOF_SUFFIX):
         raise VerificationError(
-            "nothing-checked", f"the name of a proof ends in {_PROOF_SUFFIX}, its record's in {_RECORD_SUFFIX}"
+            "nothing-checked",
+            f"the name of a proof ends in {_PROOF_SUFFIX}, its record's in {_RECORD_SUFFIX}",
         )
     # The caller named the proof alone: what stands beside it must not lead elsewhere.
     record = read_input(name.removesuffix(_PROOF_SUFFIX) + _RECORD_SUFFIX, ENTRY_BYTES_MAX, follow=False)

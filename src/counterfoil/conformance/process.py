@@ -108,7 +108,9 @@ class LineProcess:
             if self._process.wait(timeout_seconds):
                 raise Violation(self._end())
         except (TimeoutError, subprocess.TimeoutExpired):
-            raise Violation(f"did not end within {timeout_seconds:.3g} seconds after its input ended") from None
+            raise Violation(
+                f"did not end within {timeout_seconds:.3g} seconds after its input ended"
+            ) from None
 
     def _end(self) -> str:
         try:

@@ -38,7 +38,11 @@ def open_store(url: str, *, clock: Callable[[], int], create: bool = False) -> S
     from counterfoil.storage.sql.store import SqlStore  # noqa: PLC0415  -- see above
 
     if not is_there(path) and not create:
-        raise EngineError("usage", f"there is no store at {path}: run `counterfoil init` first")
+        raise EngineError(
+            "usage",
+            f"there is no store at {path}: `counterfoil init` makes a new one; "
+            "one that was lost is restored from its backup",
+        )
     database = SqliteDatabase(path)
     if create:
         database.make_file()

@@ -16,7 +16,8 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NoReturn
+from pathlib import Path
+from typing import Final, NoReturn
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,9 +37,6 @@ from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import KEY_FILE_BYTES_MAX, REFERENCE_KEY_BYTES
 from counterfoil.storage.files import is_there, sync_folder
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 SIGNING_KEY_FILE: Final = "signing-key.pem"
 REFERENCE_KEY_FILE: Final = "reference-key.txt"
 VERIFIER_KEY_FILE: Final = "operator.vkey"
@@ -48,6 +46,8 @@ _REFERENCE_KEY: Final = re.compile(
     re.ASCII,
 )
 _OTHERS: Final = 0o077
+# What OpenSSL takes.
+_PASSPHRASE_BYTES_MAX: Final = 1_023
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,12 @@ class KeyFolder:
 
 
 def create_key_folder(
-    path: Path, operator: str, *, signing_seed: bytes, reference_key: bytes, passphrase: str | None = None
+    path: Path | str,
+    operator: str,
+    *,
+    signing_seed: bytes,
+    reference_key: bytes,
+    passphrase: str | None = None,
 ) -> KeyFolder:
     """Write the keys of an operator into a new or empty folder, durably, and load them back.
 
@@ -83,13 +88,14 @@ def create_key_folder(
         operator: its name, which is permanent.
         signing_seed: 32 random bytes.
         reference_key: 32 random bytes.
-        passphrase: encrypts the signing key; not empty.
+        passphrase: encrypts the signing key; 1 to 1,023 bytes in UTF-8.
 
     Raises:
         MalformedError: where the name, the seed or the reference key is none.
-        EngineError: `usage`, where the folder holds keys already or the passphrase is empty; `unsafe-settings`,
+        EngineError: `usage`, where the folder holds keys already or the passphrase is empty, over 1,023 bytes or not UTF-8; `unsafe-settings`,
             where others may enter it; `io-error`.
     """
+    path = Path(path)
     public = verifier_key(check_operator(operator), SigningKey(signing_seed).public_key)
     if len(reference_key) != REFERENCE_KEY_BYTES:
         raise MalformedError(f"reference key of {len(reference_key)} bytes, want {REFERENCE_KEY_BYTES}")
@@ -117,17 +123,17 @@ def create_key_folder(
     return load_key_folder(path, passphrase)
 
 
-def needs_passphrase(path: Path) -> bool:
+def needs_passphrase(path: Path | str) -> bool:
     """Whether the signing key in a folder is encrypted; of a folder without one it is not.
 
     Raises:
         EngineError: `unsafe-settings`, `io-error`, as `load_key_folder`.
     """
-    file = path / SIGNING_KEY_FILE
+    file = Path(path) / SIGNING_KEY_FILE
     return is_there(file) and _is_encrypted(_read(file, private=True))
 
 
-def load_key_folder(path: Path, passphrase: str | None = None) -> KeyFolder:
+def load_key_folder(path: Path | str, passphrase: str | None = None) -> KeyFolder:
     """Load the keys of an operator, derive the public key and compare.
 
     Raises:
@@ -135,6 +141,7 @@ def load_key_folder(path: Path, passphrase: str | None = None) -> KeyFolder:
             needed; `unsafe-settings`, where others may read private keys; `key-mismatch`, where the files do not
             agree or are no keys; `io-error`.
     """
+    path = Path(path)
     public = load_verifier_key(path)
     signer = SigningKey(_signing_seed(path / SIGNING_KEY_FILE, passphrase))
     if public.public_key != signer.public_key:
@@ -144,14 +151,19 @@ def load_key_folder(path: Path, passphrase: str | None = None) -> KeyFolder:
     return KeyFolder(public, signer, load_reference_key(path, public.name))
 
 
-def load_verifier_key(path: Path) -> VerifierKey:
+def load_verifier_key(path: Path | str) -> VerifierKey:
     """Load the public key alone; that the private one is its other half is not checked.
 
     Raises:
         EngineError: `usage`, where the folder or the file is missing; `key-mismatch`, where it is no key; `io-error`.
     """
+    path = Path(path)
     if not is_there(path) or not path.is_dir():
-        raise EngineError("usage", f"there is no key folder at {path}: run `counterfoil init` first")
+        raise EngineError(
+            "usage",
+            f"there is no key folder at {path}: `counterfoil init` makes a new one; "
+            "one that was lost is restored from its backup",
+        )
     content = _read(path / VERIFIER_KEY_FILE, private=False)
     try:
         return parse_verifier_key(content.decode("latin-1").removesuffix("\n"))
@@ -159,7 +171,7 @@ def load_verifier_key(path: Path) -> VerifierKey:
         raise EngineError("key-mismatch", f"{path / VERIFIER_KEY_FILE}: {error.message}") from error
 
 
-def load_reference_key(path: Path, operator: str) -> bytes:
+def load_reference_key(path: Path | str, operator: str) -> bytes:
     """Load the reference key of an operator, which no passphrase protects.
 
     Returns:
@@ -169,6 +181,7 @@ def load_reference_key(path: Path, operator: str) -> bytes:
         EngineError: `usage`, where the file is missing; `unsafe-settings`, where others may read it; `key-mismatch`,
             where it is no reference key, or another operator's; `io-error`.
     """
+    path = Path(path)
     found = _REFERENCE_KEY.fullmatch(_read(path / REFERENCE_KEY_FILE, private=True).decode("latin-1"))
     if found is None:
         raise EngineError("key-mismatch", f"{path / REFERENCE_KEY_FILE} is no reference key")
@@ -182,7 +195,13 @@ def _signing_key_pem(seed: bytes, passphrase: str | None) -> bytes:
     if passphrase is not None:
         if not passphrase:
             raise EngineError("usage", "the passphrase is empty")
-        encryption = BestAvailableEncryption(passphrase.encode())
+        try:
+            secret = passphrase.encode()
+        except UnicodeEncodeError:
+            raise EngineError("usage", "the passphrase is not UTF-8") from None
+        if len(secret) > _PASSPHRASE_BYTES_MAX:
+            raise EngineError("usage", f"the passphrase has over {_PASSPHRASE_BYTES_MAX} bytes")
+        encryption = BestAvailableEncryption(secret)
     key = Ed25519PrivateKey.from_private_bytes(seed)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
