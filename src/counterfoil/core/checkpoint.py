@@ -40,8 +40,8 @@ from counterfoil.limits import ORIGIN_CHARACTERS_MAX
 
 _ORIGIN: Final = re.compile(rf"[\x21-\x2a\x2c-\x7e]{{1,{ORIGIN_CHARACTERS_MAX}}}", re.ASCII)
 _LINES: Final = 3
-# Hashes of verified checkpoints that a KeySet keeps.
-_REMEMBERED_MAX: Final = 65_536
+# Hashes of verified checkpoints that a KeySet keeps, some 100 bytes each: those of the logs that one worker serves.
+_REMEMBERED_MAX: Final = 262_144
 
 
 @dataclass(frozen=True, slots=True)
