@@ -282,3 +282,14 @@ def made_from(call, signer, root, size=4):
     Path("held").write_text(held.note)
     call("checkpoint", "cust_001", "--refresh")
     return call("consistency", "make", "cust_001", "--from", "held")
+
+
+@pytest.mark.parametrize(
+    "name", ["counterfoil.db", "counterfoil.db-journal", "counterfoil-keys/reference-key.txt"]
+)
+def test_a_document_does_not_replace_what_the_records_rest_on(kept, name):
+    before = Path(name).read_bytes()
+    for command_line in (("receipt", record_id(kept, 1)), ("consistency", "make", "cust_001", "--from", "4")):
+        outcome = kept(*command_line, "-o", name)
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert Path(name).read_bytes() == before

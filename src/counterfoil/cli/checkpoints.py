@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, open_engine, place_options
+from counterfoil.cli.context import Place, check_output, open_engine, place_options
 from counterfoil.cli.files import make_folder, read_input, write_output
 from counterfoil.cli.output import Progress, emit, json_option, plural, put, say, worst
 from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
@@ -160,6 +160,7 @@ def consistency_make(place: Place, customer: str, old: str, output: str | None) 
     if output is None:
         put(text.encode("utf-8"))
     else:
+        check_output(place, Path(output))
         write_output(Path(output), text.encode("utf-8"))
 
 

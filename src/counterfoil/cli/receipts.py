@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, open_engine, place_options
+from counterfoil.cli.context import Place, check_output, open_engine, place_options
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, escape_json, plural, put, say
 from counterfoil.errors import CounterfoilError, EngineError
@@ -42,6 +42,7 @@ def receipt(place: Place, record_id: str, output: str | None, tlog_proof: str | 
     if output is None:
         put(escape_json(proven.receipt.decode("utf-8")).encode("utf-8") + b"\n")
     else:
+        check_output(place, Path(output))
         write_output(Path(output), proven.receipt)
 
 

@@ -73,5 +73,5 @@ def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> Non
             crypto_sign_open(signature + message, public_key)
             return
     except (CryptoError, ValueError):
-        pass
+        pass  # libsodium's several ways to refuse are one refusal
     raise VerificationError("bad-signature", "the signature does not verify")
