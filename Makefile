@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-wheel test-system bench bench-full vectors clean
+.PHONY: demo test lint test-wheel test-system test-postgres test-long bench bench-full vectors clean
 
 demo: .venv/demo
 	@$(BIN)/counterfoil demo
@@ -25,7 +25,16 @@ test-wheel: .venv/test
 
 # Needs strace (Debian: apt-get install strace).
 test-system: .venv/test
-	$(BIN)/python -m pytest tests/system
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/system
+
+# The stores' contract, the engine and the command line, on the PostgreSQL in POSTGRES: a folder with initdb and postgres (Debian: postgresql-15).
+POSTGRES ?= /usr/lib/postgresql/15/bin
+test-postgres: .venv/test
+	COUNTERFOIL_TEST_POSTGRES=$(POSTGRES) $(BIN)/python -m pytest -n 2 --dist worksteal -k postgres tests/storage tests/engine tests/cli
+
+# The suites that go on for as long as one lets them, for hours: docs/contributing.md.
+test-long: .venv/test
+	$(BIN)/python -m pytest -n 2 --dist worksteal --long tests/faults tests/simulation tests/system
 
 bench: .venv/bench
 	$(BIN)/python tests/bench
@@ -49,7 +58,7 @@ clean:
 	@touch $@
 
 .venv/test: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[store]" --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[postgres]" --group test --group lint
 	@touch $@ .venv/demo
 
 .venv/bench: .venv/test

@@ -1,7 +1,7 @@
-"""Does a store file hold what it promises?  Recomputed from the file alone, with nothing of the engine.
+"""Does a store hold what it promises?  Recomputed from its rows alone, with nothing of the engine.
 
-Own reading of JSON, notes and amounts, own trees: the slow, obvious way.  From outside come only Python's `sqlite3`,
-`hashlib` and PyNaCl for the signatures.  What processes were told while they ran is held against the file too.
+Own reading of JSON, notes, amounts and bundles, own trees: the slow, obvious way.  From outside come only the driver,
+`hashlib` and PyNaCl for the signatures.  What processes were told while they ran is held against the rows too.
 """
 
 import base64
@@ -9,19 +9,25 @@ import hashlib
 import json
 import re
 import sqlite3
+import zlib
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+from tests.bundle_oracle import rows_of
+
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 WIDTH = 256
+BUNDLE_ENTRIES_MAX = 256
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BrokenError(AssertionError):
-    """The file breaks a promise."""
+    """The store breaks a promise."""
 
 
 class Acknowledged(NamedTuple):
@@ -41,13 +47,17 @@ class Published(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What the file holds, in numbers; `unsigned` entries are behind checkpoints, `pending` seals without one."""
+    """What the store holds, in numbers.
+
+    `unsigned` entries are behind checkpoints, `pending` seals without one, `settled` entries in bundles.
+    """
 
     logs: int
     deltas: int
     checkpoints: int
     unsigned: int
     pending: int
+    settled: int
 
 
 def require(holds, why):
@@ -55,28 +65,43 @@ def require(holds, why):
         raise BrokenError(why)
 
 
-def fsck(path, *, operator, public_key, acknowledged=(), published=()):
-    """Recompute everything in a store file; raise `BrokenError` at the first promise that does not hold.
+def fsck(path, **told):
+    """As `fsck_rows`, of a SQLite file."""
+    with closing(sqlite3.connect(path)) as connection:
+        require(connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)], "SQLite: not intact")
+        return fsck_rows(connection, **told)
+
+
+def fsck_rows(connection, *, operator, public_key, acknowledged=(), published=(), mark="?"):
+    """Recompute everything in a store; raise `BrokenError` at the first promise that does not hold.
 
     I1 every acknowledged delta is there, with the acknowledged bytes.  I2 indices have no gap and stand once.  I3 totals
     are exact.  I4 every signed root is that of the entries.  I5 no two signed roots of one size; each tree extends
     the one before, which follows where all roots are of one row of entries.  I6 times strictly increase.  I7 the
     watermark covers only what is signed, and never went back.  I9 one key, one entry.  I10 nothing of one log
     stands in another's.
+
+    Args:
+        connection: of the driver, sqlite3 or psycopg; everything is read in the transaction that it is in.
+        operator: whose store it should be.
+        public_key: of the operator, 32 bytes.
+        acknowledged: `Acknowledged` each.
+        published: `Published` each.
+        mark: what stands for a parameter, `?` or `%s`.
     """
-    with closing(sqlite3.connect(path)) as connection:
-        require(connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)], "SQLite: not intact")
-        heads = connection.execute("SELECT * FROM logs ORDER BY log").fetchall()
-        known = {head[0] for head in heads}
-        for table in ("entries", "checkpoints", "tiles"):
-            strays = {log for (log,) in connection.execute(f"SELECT DISTINCT log FROM {table}")} - known  # noqa: S608  -- a name from the line above
-            require(not strays, f"{table} of a log that does not exist")
-        try:
-            checked = {
-                head[0]: _Log(connection, head, operator, VerifyKey(public_key)).check() for head in heads
-            }
-        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-            raise BrokenError(f"something does not read: {error}") from error
+
+    def query(statement, *parameters):
+        return connection.execute(statement.replace("?", mark), parameters).fetchall()
+
+    heads = query("SELECT log, tenant, size, sealed_size, checkpoint_size, close_at FROM logs ORDER BY log")
+    known = {head[0] for head in heads}
+    for table in ("entries", "bundles", "keys", "checkpoints", "tiles"):
+        strays = {log for (log,) in query(f"SELECT DISTINCT log FROM {table}")} - known  # noqa: S608  -- a name from the line above
+        require(not strays, f"{table} of a log that does not exist")
+    try:
+        checked = {head[0]: _Log(query, head, operator, VerifyKey(public_key)).check() for head in heads}
+    except (ValueError, KeyError, TypeError, ArithmeticError, zlib.error) as error:
+        raise BrokenError(f"something does not read: {error}") from error
     for ack in acknowledged:
         log = checked.get(ack.log)
         require(log is not None and ack.index < len(log.rows), f"I1: acknowledged delta {ack.index} is lost")
@@ -89,36 +114,43 @@ def fsck(path, *, operator, public_key, acknowledged=(), published=()):
         sum(len(log.notes) for log in checked.values()),
         sum(len(log.rows) - log.checkpoint_size for log in checked.values()),
         sum(log.sealed_size > log.checkpoint_size for log in checked.values()),
+        sum(log.settled for log in checked.values()),
     )
 
 
 class _Log:
-    def __init__(self, connection, head, operator, verify_key):
-        self.log, self.tenant, self.size, self.sealed_size, self.checkpoint_size = head
+    def __init__(self, query, head, operator, verify_key):
+        self.log, self.tenant, self.size, self.sealed_size, self.checkpoint_size, self.close_at = head
         self.origin = f"{operator}/{self.tenant}/0x{self.log.hex()}"
         self.verify_key = verify_key
-        self.stored = connection.execute(
-            "SELECT idx, entry, key_prefix, salt, value FROM entries WHERE log = ? ORDER BY idx", (self.log,)
-        ).fetchall()
-        self.rows = [row[1] for row in self.stored]
-        self.notes = dict(
-            connection.execute("SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size", (self.log,))
+        self.bundles = query(
+            "SELECT first, last, entries, details FROM bundles WHERE log = ? ORDER BY last", self.log
         )
+        self.settled_keys = sorted(query("SELECT idx, key_prefix FROM keys WHERE log = ?", self.log))
+        self.hot = query(
+            "SELECT idx, entry, salt, value, key_prefix FROM entries WHERE log = ? ORDER BY idx", self.log
+        )
+        self.notes = dict(query("SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size", self.log))
         self.tiles = {
             (level, number): hashes
-            for level, number, hashes in connection.execute(
-                "SELECT level, number, hashes FROM tiles WHERE log = ?", (self.log,)
+            for level, number, hashes in query(
+                "SELECT level, number, hashes FROM tiles WHERE log = ?", self.log
             )
         }
         self.deltas = 0
         self.times = []
-        self.tree = _Tree(self.rows)
 
     def check(self):
+        self.stored = [*self._unpacked(), *(row[:4] for row in self.hot)]
         require(
             [row[0] for row in self.stored] == list(range(self.size)),
-            "I2: indices with a gap, or beyond the head",
+            "I2: indices with a gap, standing twice, or beyond the head",
         )
+        self.settled = self.size - len(self.hot)
+        require(self.settled <= self.sealed_size, "settled beyond the newest seal")
+        require(self.settled < self.size, "the last entry is not where the head looks for it")
+        self.rows = [row[1] for row in self.stored]
+        self.tree = _Tree(self.rows)
         seals = self._check_entries()
         require(self.sealed_size == (seals[-1] + 1 if seals else 0), "the head names another seal")
         signed = sorted(self.notes)
@@ -133,11 +165,21 @@ class _Log:
         self._check_tiles()
         return self
 
+    def _unpacked(self):
+        """Return the settled entries; the bundles follow one another from index 0 on."""
+        rows = []
+        for first, last, entries, details in self.bundles:
+            found = rows_of(first, entries, details)
+            require(first == len(rows), "I2: bundles with a gap, or entries in two of them")
+            require(len(found) == last - first + 1 <= BUNDLE_ENTRIES_MAX, "a bundle of another size")
+            rows += found
+        return rows
+
     def _check_entries(self):
         count, plus, minus = 0, Decimal(0), Decimal(0)
-        keys, seals, deltas = set(), [], set()
+        keys, seals, deltas, hints = set(), [], [], {}
         unit = None
-        for index, data, prefix, salt, value in self.stored:
+        for index, data, salt, value in self.stored:
             entry = json.loads(data)
             text = json.dumps(entry, sort_keys=True, separators=(",", ":"))
             require(text.encode("ascii") == data, f"entry {index} is not canonical")
@@ -155,13 +197,12 @@ class _Log:
                     plus, minus = (plus + amount, minus) if amount > 0 else (plus, minus - amount)
                 require(entry["key"] not in keys, f"I9: the key of entry {index} stands twice")
                 keys.add(entry["key"])
-                hint = int.from_bytes(bytes.fromhex(entry["key"])[:8], "big", signed=True)
-                require(prefix == hint, f"entry {index} cannot be found by its key")
+                hints[index] = int.from_bytes(bytes.fromhex(entry["key"])[:8], "big", signed=True)
                 require(
                     "adjusts" not in entry or int(entry["adjusts"]) in deltas,
                     f"entry {index} adjusts no delta",
                 )
-                deltas.add(index)
+                deltas.append(index)
             elif kind == "counterfoil/seal@v1":
                 seals.append(index)
             else:
@@ -177,8 +218,26 @@ class _Log:
                     entry["details"] == hashlib.sha256(salt + value).hexdigest(),
                     f"details of {index} are others",
                 )
+        self._check_keys(hints)
+        self._check_month(deltas, seals)
         self.deltas = count
         return seals
+
+    def _check_keys(self, hints):
+        """A delta is found by its key in one place: beside it, or once it is settled in the table of keys."""
+        for index, *_, prefix in self.hot:
+            require(prefix == hints.get(index), f"entry {index} cannot be found by its key")
+        settled = sorted((index, hint) for index, hint in hints.items() if index < self.settled)
+        require(self.settled_keys == settled, "settled entries cannot be found by their keys, or others can")
+
+    def _check_month(self, deltas, seals):
+        """The head knows when the month of the newest delta ends, until a seal closes it."""
+        expected = None
+        if deltas:
+            ends = _month_end(self.times[deltas[-1]])
+            closed = any(_microseconds(self.times[index]) >= ends for index in seals)
+            expected = None if closed else ends
+        require(self.close_at == expected, f"the month ends at {expected} and not at {self.close_at}")
 
     def _check_note(self, size, note):
         text, _, signature = note.decode("utf-8").partition("\n\n")
@@ -241,6 +300,15 @@ class _Tree:
             left, right = self.root(start, start + split), self.root(start + split, end)
             self._roots[start, end] = hashlib.sha256(b"\x01" + left + right).digest()
         return self._roots[start, end]
+
+
+def _microseconds(time):
+    return (datetime.fromisoformat(time) - EPOCH) // timedelta(microseconds=1)
+
+
+def _month_end(time):
+    begins = datetime.fromisoformat(time[:7] + "-01T00:00:00Z")
+    return ((begins + timedelta(days=31)).replace(day=1) - EPOCH) // timedelta(microseconds=1)
 
 
 def tree_root(leaves):

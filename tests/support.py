@@ -14,10 +14,11 @@ import pytest
 
 from counterfoil.core.ed25519 import SigningKey
 from counterfoil.engine.operator import Operator
-from counterfoil.engine.record import Delta
+from counterfoil.engine.request import Delta
 from counterfoil.errors import CounterfoilError
 from counterfoil.storage import open_store
 from counterfoil.storage.memory import MemoryStore
+from tests import bundle_oracle
 
 # 2026-04-01T09:00:00Z
 START = 1_775_034_000_000_000
@@ -105,7 +106,9 @@ def sql(store, statement, *parameters):
 
 
 def sql_on(path, statement, *parameters):
+    """As `sql`; the statement may call `bundle_oracle.respelled`."""
     with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_function("respelled", 4, bundle_oracle.respelled)
         return connection.execute(statement, parameters).rowcount
 
 
@@ -115,16 +118,35 @@ def respelled(column, old, new, where):
     return f"UPDATE {tables[column]} SET {column} = CAST(replace(CAST({column} AS TEXT), '{old}', '{new}') AS BLOB) WHERE {where}"  # noqa: S608  -- texts of tests
 
 
+def respelled_settled(column, old, new, index):
+    """The SQL that replaces text in what a bundle holds of an entry."""
+    return f"UPDATE bundles SET {column} = respelled({column}, {index} - first, '{old}', '{new}') WHERE {index} BETWEEN first AND last"  # noqa: S608  -- texts of tests
+
+
 def erase(store, log, index):
     """Delete salt and value of an entry's details, as an erasure will."""
-    if not isinstance(store, MemoryStore):
-        assert (
-            sql(store, "UPDATE entries SET salt = NULL, value = NULL WHERE log = ? AND idx = ?", log, index)
-            == 1
-        )
-        return
-    rows = store._rows  # noqa: SLF001  -- a store has no way to erase yet
-    for kept in (rows.entries[log], *rows.by_key.values()):
+    if isinstance(store, MemoryStore):
+        kept = store._rows.entries[log]  # noqa: SLF001  -- a store has no way to erase yet
         for place, row in enumerate(kept):
-            if (row.log, row.index) == (log, index):
+            if row.index == index:
                 kept[place] = row._replace(salt=None, value=None)
+        return
+    mark = "?" if store._database.engine.dialect.paramstyle == "qmark" else "%s"  # noqa: SLF001  -- see above
+    with store.write() as transaction:
+        transaction.lock_heads([log])
+        cursor = transaction._cursor  # noqa: SLF001  -- see above
+
+        def run(statement, *parameters):
+            cursor.execute(statement.replace("?", mark), parameters)
+
+        run("UPDATE entries SET salt = NULL, value = NULL WHERE log = ? AND idx = ?", log, index)
+        if cursor.rowcount == 0:
+            run(
+                "SELECT first, last, details FROM bundles WHERE log = ? AND ? BETWEEN first AND last",
+                log,
+                index,
+            )
+            first, last, details = cursor.fetchone()
+            emptied = bundle_oracle.emptied(details, index - first)
+            run("UPDATE bundles SET details = ? WHERE log = ? AND last = ?", emptied, log, last)
+        assert cursor.rowcount == 1

@@ -27,6 +27,7 @@ OWNERS = {
     "nacl": "core/ed25519.py",
     "rfc8785": "core/encoding.py",
     "sqlalchemy": "storage/sql/",
+    "psycopg": "storage/sql/postgres.py",
     "alembic": "storage/sql/",
     "click": "cli/",
     "cryptography": "storage/key_folder.py",

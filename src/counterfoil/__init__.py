@@ -34,17 +34,20 @@ if TYPE_CHECKING:
     from counterfoil.engine.clock import HostClock
     from counterfoil.engine.engine import Engine
     from counterfoil.engine.operator import Operator
-    from counterfoil.engine.record import Delta, Recorded
+    from counterfoil.engine.record import Recorded
+    from counterfoil.engine.recorder import Recorder
+    from counterfoil.engine.request import Delta
     from counterfoil.storage import open_store
 
 __version__ = "0.1.0"
 
 _LATER = {
-    "Delta": "counterfoil.engine.record",
+    "Delta": "counterfoil.engine.request",
     "Engine": "counterfoil.engine.engine",
     "HostClock": "counterfoil.engine.clock",
     "Operator": "counterfoil.engine.operator",
     "Recorded": "counterfoil.engine.record",
+    "Recorder": "counterfoil.engine.recorder",
     "SigningKey": "counterfoil.core.ed25519",
     "open_store": "counterfoil.storage",
 }
@@ -60,6 +63,7 @@ __all__ = [
     "MalformedError",
     "Operator",
     "Recorded",
+    "Recorder",
     "SigningKey",
     "VerificationError",
     "Verified",

@@ -146,3 +146,10 @@ class EngineError(CounterfoilError):
     Nothing of what was refused is recorded or signed.  With `rows-refused` the other rows are; with
     `commit-outcome-unknown` nobody can tell before the request is sent again.
     """
+
+
+class ConflictError(EngineError):
+    """`store-unavailable` because of another transaction: nothing was done, and the same work at once again may pass."""
+
+    def __init__(self, message: str, *, code: str = "store-unavailable", **facts: object) -> None:
+        super().__init__(code, message, **facts)

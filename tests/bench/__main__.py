@@ -1,8 +1,10 @@
 """The benchmark command: `make bench`, or `make bench-full` for the long runs.
 
-Every figure stands beside a yardstick that was measured in the same run: the limit that the machine sets (raw SQLite,
-bare libsodium, a bare interpreter) or a peer.  Each measure runs in a process of its own, several times, and the
-median counts.  Machines differ and are noisy: compare ratios, not figures.
+Every figure stands beside a yardstick that was measured in the same run: the limit that the machine sets (the database
+alone, bare libsodium, a bare interpreter) or a peer.  Each measure runs in a process of its own on a store of its own,
+the short ones several times, and the median counts.  Machines differ and are noisy: compare ratios, not figures.
+
+One measure alone: `.venv/bin/python tests/bench --only stored --database postgres`.
 """
 
 from __future__ import annotations
@@ -14,75 +16,104 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+# The measures are modules of the package `tests`, wherever this is run from.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from measures import MEASURES
+from tests.bench.measures import DATABASES, MEASURES
+from tests.bench.world import Watch
+
+
+def main() -> None:
+    """Run the measures that are asked for, and print the table."""
+    given = _arguments()
+    if given.measure:
+        measure = MEASURES[given.measure]
+        on = [given.database] if measure.databases else []
+        figures = measure.run(given.count, *on)
+        json.dump([figure.as_dict() for figure in figures], sys.stdout)
+        return
+    rows: list[dict[str, str]] = []
+    try:
+        for name in given.only or MEASURES:
+            measure = MEASURES[name]
+            count = given.count or (measure.full if given.full else measure.count)
+            runs = given.repeat or (measure.runs + 2 if given.full else measure.runs)
+            for database in measure.databases or [""]:
+                if given.database in (None, database):
+                    rows += _run(name, database, count, runs)
+    finally:
+        # Also what was found before a failure or Ctrl-C.
+        if rows:
+            sys.stdout.write(_table(rows) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--full", action="store_true", help="larger counts, and two runs more of each")
+    parser.add_argument(
+        "--only", nargs="+", choices=MEASURES, metavar="MEASURE", help=f"these alone: {', '.join(MEASURES)}"
+    )
+    parser.add_argument("--database", choices=DATABASES, help="what is measured on this database alone")
+    parser.add_argument("--repeat", type=int, metavar="RUNS", help="so many runs of each measure")
+    parser.add_argument("--count", type=int, help="how much each measure does, in place of its own count")
+    parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _run(name: str, database: str, count: int, runs: int) -> list[dict[str, str]]:
+    """Run one measure so often, each time in a fresh process; return its rows with medians."""
+    command = [sys.executable, str(Path(__file__).parent), "--measure", name, "--count", str(count)]
+    if database:
+        command += ["--database", database]
+    found = []
+    for _ in range(runs):
+        sys.stderr.write(f"{name} {database} ...")
+        sys.stderr.flush()
+        with Watch() as watch:
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise SystemExit(f"{name} failed")
+        sys.stderr.write(f" {watch.seconds:.0f} s\n")
+        found.append(json.loads(done.stdout))
+    return [_row(database, figures) for figures in zip(*found, strict=True)]
+
+
+def _row(database: str, figures: tuple[dict[str, object], ...]) -> dict[str, str]:
+    """Make a row of what each run found."""
+    first = figures[0]
+
+    def shown(number: float) -> str:
+        return f"{number:,.{first['decimals']}f}"
+
+    values = [figure["value"] for figure in figures]
+    yardsticks = [figure["yardstick"] for figure in figures]
+    ratios = [value / yardstick for value, yardstick in zip(values, yardsticks, strict=True) if yardstick]
+    return {
+        "work": first["work"],
+        "on": database,
+        "median": f"{shown(statistics.median(values))} {first['unit']}",
+        "min .. max": f"{shown(min(values))} .. {shown(max(values))}" if len(values) > 1 else "one run",
+        "reach": first["reach"],
+        "aim": first["aim"],
+        "yardstick": f"{first['yardstick_name']}: {shown(statistics.median(yardsticks))}" if ratios else "",
+        "ratio": f"{statistics.median(ratios):.2f}" if ratios else "",
+    }
 
 
 def _table(rows: list[dict[str, str]]) -> str:
     names = list(rows[0])
     widths = [max(len(name), *(len(row[name]) for row in rows)) for name in names]
     lines = [
-        " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         for cells in [
             names,
             ["-" * width for width in widths],
             *([row[name] for name in names] for row in rows),
         ]
     ]
-    return "\n".join(f"| {line}" for line in lines)
-
-
-def _run(name: str, *, full: bool, repeat: int) -> list[dict[str, str]]:
-    """Run one measure `repeat` times, each in a fresh process; return its rows with medians."""
-    command = [sys.executable, str(Path(__file__).parent), "--measure", name, *(["--full"] if full else [])]
-    runs = []
-    for _ in range(repeat):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"{name} failed:\n{done.stderr}")
-        runs.append(json.loads(done.stdout))
-    rows = []
-    for figures in zip(*runs, strict=True):
-        values = [figure["value"] for figure in figures]
-        yardsticks = [figure["yardstick"] for figure in figures]
-        first = figures[0]
-        ratios = [
-            value / yardstick if yardstick else 0.0
-            for value, yardstick in zip(values, yardsticks, strict=True)
-        ]
-        rows.append(
-            {
-                "work": first["work"],
-                "median": f"{statistics.median(values):,.{first['decimals']}f} {first['unit']}",
-                "min .. max": f"{min(values):,.{first['decimals']}f} .. {max(values):,.{first['decimals']}f}",
-                "reach": first["reach"],
-                "aim": first["aim"],
-                "yardstick": f"{first['yardstick_name']}: {statistics.median(yardsticks):,.{first['decimals']}f}"
-                if first["yardstick_name"]
-                else "",
-                "ratio": f"{statistics.median(ratios):.2f}" if first["yardstick_name"] else "",
-            }
-        )
-    return rows
-
-
-def main() -> None:
-    """Run the measures that are asked for, and print the table."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="ten times the entries, and five runs")
-    parser.add_argument("--only", nargs="*", choices=MEASURES, help="these measures alone")
-    parser.add_argument("--repeat", type=int, help="runs of each measure (3, with --full 5)")
-    parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.measure:
-        json.dump([figure.as_dict() for figure in MEASURES[given.measure](full=given.full)], sys.stdout)
-        return
-    rows = []
-    for name in given.only or MEASURES:
-        sys.stderr.write(f"{name} ...\n")
-        rows += _run(name, full=given.full, repeat=given.repeat or (5 if given.full else 3))
-    sys.stdout.write(_table(rows) + "\n")
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 if __name__ == "__main__":

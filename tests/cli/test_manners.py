@@ -19,14 +19,15 @@ from counterfoil.errors import EngineError
 from tests.cli.conftest import command, environment, record_id
 
 COMMANDS = [
-    "demo", "init", "record", "import", "checkpoint", "customers", "customer", "receipt", "receipts", "checkpoints",
+    "demo", "init", "record", "import", "checkpoint", "worker", "customers", "customer", "receipt", "receipts", "checkpoints",
     "consistency make", "consistency verify", "verify", "inspect", "audit", "key show", "key check",
-    "conformance run", "conformance respond",
+    "migrate", "conformance run", "conformance respond",
 ]  # fmt: skip
 VERIFIERS = ["verify receipt.json --key operator.vkey", "inspect receipt.json --key operator.vkey"]
 HEAVY = (
     "sqlalchemy",
     "alembic",
+    "psycopg",
     "cryptography",
     "rich",
     "counterfoil.engine",
@@ -106,6 +107,11 @@ class TestUsage:
             "consistency make cust_001",
             "key nosuch",
             "customers extra",
+            "worker --every 0",
+            "worker --processes 0",
+            "worker --processes 65",
+            "worker cust_001",
+            "migrate 0002",
         ],
     )
     def test_a_wrong_call_ends_with_2_and_says_where_help_is(self, book, line):
@@ -125,7 +131,8 @@ class TestUsage:
             "import missing.csv",
             "consistency verify missing missing --key operator.vkey",
             "customers --store sqlite:///missing.db",
-            "customers --store postgres://nowhere",
+            "customers --store mysql://nowhere",
+            "customers --store postgresql://nowhere?nosuch=1",
             "customers --store memory:",
             "customers --store sqlite:///receipt.json",
             "customers --keys missing",
@@ -138,9 +145,10 @@ class TestUsage:
         assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
 
     def test_a_wrong_store_is_named_and_nothing_is_advised_that_cannot_work(self, kept):
-        wrong = kept("customers", "--store", "postgres://nowhere").err
+        wrong = kept("customers", "--store", "mysql://nowhere").err
         assert wrong == (
-            "counterfoil: error: usage: not the URL of a store on disk: 'postgres://nowhere'; use sqlite:///PATH\n"
+            "counterfoil: error: usage: not the URL of a store that lasts: 'mysql://nowhere'; "
+            "use sqlite:///PATH or postgresql://USER@HOST/DATABASE\n"
         )
         junk = kept("customers", "--store", "sqlite:///receipt.json").err
         assert "receipt.json is not a Counterfoil store" in junk
@@ -431,21 +439,29 @@ class TestStart:
         )
 
     @pytest.mark.parametrize(
-        ("blocked", "line"),
+        ("blocked", "line", "extra"),
         [
-            ("sqlalchemy", "customers"),
-            ("sqlalchemy", "demo"),
-            ("sqlalchemy", "init --store sqlite:///new.db --keys new"),
-            ("alembic", "init --store sqlite:///new.db --keys new"),
+            ("sqlalchemy", "customers", "store"),
+            ("sqlalchemy", "demo", "store"),
+            ("sqlalchemy", "worker", "store"),
+            ("sqlalchemy", "init --store sqlite:///new.db --keys new", "store"),
+            ("alembic", "init --store sqlite:///new.db --keys new", "store"),
+            ("alembic", "migrate", "store"),
+            ("psycopg", "customers --store postgresql:///x", "postgres"),
+            ("psycopg", "worker --store postgres:///x", "postgres"),
+            ("psycopg", "migrate --store postgresql:///x", "postgres"),
+            ("psycopg", "init --store postgresql:///x --keys new", "postgres"),
+            ("sqlalchemy", "init --store postgresql:///x --keys new", "postgres"),
+            ("alembic", "init --store postgresql:///x --keys new", "postgres"),
         ],
     )
     @pytest.mark.usefixtures("kept")
-    def test_without_the_extra_a_command_says_which_to_install(self, tmp_path, blocked, line):
+    def test_without_the_extra_a_command_says_which_to_install(self, tmp_path, blocked, line, extra):
         done = without(blocked, line, tmp_path)
         assert done.returncode == 2, done.stderr
         assert done.stdout == ""
         assert done.stderr.startswith("counterfoil: error: usage: ")
-        assert "pip install 'counterfoil[store]'" in done.stderr
+        assert f"needs {blocked}: pip install 'counterfoil[{extra}]'" in done.stderr
         assert not Path("new").exists()
 
     @pytest.mark.usefixtures("kept")
@@ -453,6 +469,11 @@ class TestStart:
         for line in (*VERIFIERS, "--help", "customers --help"):
             done = without("sqlalchemy", line, tmp_path)
             assert (done.returncode, done.stderr) == (0, ""), line
+
+    @pytest.mark.usefixtures("kept")
+    def test_a_store_on_sqlite_does_without_the_driver_for_postgresql(self, tmp_path):
+        done = without("psycopg", "customers", tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def defect(*_):

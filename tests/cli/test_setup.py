@@ -68,7 +68,8 @@ class TestInit:
             ("sqlite:///junk.db", 2),
             ("sqlite:///nowhere/new.db", 74),
             ("sqlite:///folder", 74),
-            ("postgresql://localhost/x", 2),
+            ("postgresql://a/b?nosuch=1", 2),
+            ("postgresql:///b?host=/nowhere", 74),
             ("memory:", 2),
         ],
     )

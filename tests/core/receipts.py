@@ -14,7 +14,7 @@ from counterfoil.core.receipt import Opening, ProvenEntry, format_receipt, verif
 from counterfoil.core.reference import format_record_id
 from counterfoil.core.tlog_proof import format_tlog_proof
 from counterfoil.engine.engine import Engine
-from counterfoil.engine.record import Delta
+from counterfoil.engine.request import Delta
 from counterfoil.storage.memory import MemoryStore
 from tests import oracle
 from tests.support import FakeClock, operator_named, seeded

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.core.timestamp import check_instant, format_time, parse_time, read_time, to_microseconds
+from counterfoil.core.timestamp import (
+    check_instant,
+    format_time,
+    month_end,
+    parse_time,
+    read_time,
+    to_microseconds,
+)
 from tests.core.common import code_of
 from tests.support import refused
 
@@ -91,6 +98,49 @@ class TestEvidence:
     def test_outside_the_calendar_nothing_is_written(self, microseconds):
         with pytest.raises(OverflowError):
             format_time(microseconds)
+
+
+class TestMonthEnd:
+    @pytest.mark.parametrize(("time", "end"), [
+        ("2026-04-01T00:00:00.000000Z", "2026-05-01T00:00:00.000000Z"),
+        ("2026-04-30T23:59:59.999999Z", "2026-05-01T00:00:00.000000Z"),
+        ("2026-05-01T00:00:00.000000Z", "2026-06-01T00:00:00.000000Z"),
+        ("2026-12-31T23:59:59.999999Z", "2027-01-01T00:00:00.000000Z"),
+        ("2026-02-28T23:59:59.999999Z", "2026-03-01T00:00:00.000000Z"),
+        ("2024-02-28T23:59:59.999999Z", "2024-03-01T00:00:00.000000Z"),
+        ("2024-02-29T00:00:00.000000Z", "2024-03-01T00:00:00.000000Z"),
+        ("1900-02-28T12:00:00.000000Z", "1900-03-01T00:00:00.000000Z"),
+        ("2000-02-29T12:00:00.000000Z", "2000-03-01T00:00:00.000000Z"),
+        ("1970-01-01T00:00:00.000000Z", "1970-02-01T00:00:00.000000Z"),
+        ("1969-12-31T23:59:59.999999Z", "1970-01-01T00:00:00.000000Z"),
+        ("0001-01-01T00:00:00.000000Z", "0001-02-01T00:00:00.000000Z"),
+        ("9999-11-30T23:59:59.999999Z", "9999-12-01T00:00:00.000000Z"),
+    ])  # fmt: skip
+    def test_it_is_the_first_instant_of_the_next_month(self, time, end):
+        assert month_end(parse_time(time)) == parse_time(end)
+
+    @pytest.mark.parametrize("time", ["9999-12-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"])
+    def test_the_last_month_of_all_ends_too(self, time):
+        assert month_end(parse_time(time)) == parse_time("9999-12-31T23:59:59.999999Z") + 1
+
+    @given(INSTANTS)
+    def test_the_instant_before_lies_in_the_month_and_the_end_does_not(self, instant):
+        time = (instant - EPOCH) // MICROSECOND
+        end = month_end(time)
+        assert time < end
+        assert format_time(end - 1)[:7] == format_time(time)[:7]
+        assert format_time(end - 1).endswith("T23:59:59.999999Z")
+        if (instant.year, instant.month) != (9999, 12):
+            following = instant.year * 12 + instant.month
+            assert format_time(end) == f"{following // 12:04}-{following % 12 + 1:02}-01T00:00:00.000000Z"
+            assert month_end(end) > end
+
+    @given(INSTANTS, INSTANTS)
+    def test_two_times_of_one_month_have_one_end_and_later_months_end_later(self, one, other):
+        ends = [month_end((instant - EPOCH) // MICROSECOND) for instant in (one, other)]
+        months = [(instant.year, instant.month) for instant in (one, other)]
+        assert (ends[0] == ends[1]) == (months[0] == months[1])
+        assert (ends[0] < ends[1]) == (months[0] < months[1])
 
 
 class TestInput:

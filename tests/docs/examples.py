@@ -13,7 +13,9 @@ page, it must always stand for the same value of the run, and a later command of
 run's.  `VALUE` says what such a value looks like.  Logs are listed in the order of their references, which are such
 values too: neighbouring lines of different logs may change places.  All else must be equal, character for character.
 
-    python tests/docs/examples.py         writes the output of commands that print something else now
+A page that names a store on PostgreSQL finds a server of its own, at the socket that PGHOST names, and its programs.
+
+    python -m tests.docs.examples         writes the output of commands that print something else now
 """
 
 import os
@@ -21,11 +23,19 @@ import re
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.postgres import Cluster, find_programs, quick_folder
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("tutorial.md", "cli.md", "operations.md"))]
+GUIDES = ("README", "postgresql", "workers", "backup")
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("tutorial.md", "cli.md")),
+    *(ROOT / "docs" / "operations" / f"{name}.md" for name in GUIDES),
+]
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELISION = "..."
@@ -79,12 +89,27 @@ def steps(text):
     return found
 
 
+@contextmanager
+def server_of(text):
+    """Give what the commands of a page find in their environment, besides our own: a PostgreSQL, where they name one."""
+    if not any("postgresql://" in step.command for step in steps(text)):
+        yield {}
+        return
+    with Cluster(find_programs(), data_in=quick_folder()) as cluster:
+        cluster.start()
+        yield {"PGHOST": str(cluster.folder), "PATH": str(cluster.programs)}
+
+
 class Session:
     """One shell in a folder of its own."""
 
-    def __init__(self, folder):
-        environment = {name: os.environ[name] for name in os.environ if not name.startswith("COUNTERFOIL_")}
-        environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    def __init__(self, folder, more=None):
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("COUNTERFOIL_", "PG"))
+        }
+        environment.update(more or {})
+        paths = [str(Path(sys.executable).parent), environment["PATH"], os.environ["PATH"]]
+        environment["PATH"] = os.pathsep.join(paths)
         self._shell = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE,
@@ -200,7 +225,7 @@ def run_page(text, folder):
     found = steps(text)
     values = Values()
     wrong = []
-    with Session(folder) as session:
+    with server_of(text) as more, Session(folder, more) as session:
         for step, after in zip(found, [*found[1:], None], strict=True):
             ran = session.run(values.of_run(step.command))
             may_fail = after is not None and after.command == "echo $?"
@@ -227,7 +252,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             wrong = run_page(text, folder)
         for found in wrong:
-            sys.stdout.write(f"{page.name}, {found}\n")
+            sys.stdout.write(f"{page.relative_to(ROOT)}, {found}\n")
         page.write_text(rewrite(text, wrong), encoding="utf-8")
 
 

@@ -169,6 +169,6 @@ def test_the_fields_of_a_wrong_answer_are_those_that_the_command_prints(capfd):
 
 
 def test_the_operator_is_told_what_to_do_at_every_refusal_of_the_state_and_the_world():
-    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "operations" / "README.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\| `([a-z-]+)` \| [0-9]+ \|", page, re.MULTILINE))
     assert told == {code for code, status in CODES.items() if status in (EXIT_REFUSED, EXIT_IO)}

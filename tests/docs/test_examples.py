@@ -13,7 +13,7 @@ A, B, C, D = (f"0x{digit * 40}" for digit in "abcd")
 
 
 def name_of(page):
-    return page.name
+    return str(page.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

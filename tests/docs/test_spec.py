@@ -92,7 +92,9 @@ class TestPages:
         ] == []
 
     @pytest.mark.parametrize(
-        "index", [DOCS / "README.md", SPEC / "README.md", DOCS / "decisions" / "README.md"], ids=page_id
+        "index",
+        [folder / "README.md" for folder in (DOCS, SPEC, DOCS / "operations", DOCS / "decisions")],
+        ids=page_id,
     )
     def test_an_index_names_every_page_of_its_folder(self, index):
         linked = {link.partition("#")[0] for link in LINK.findall(read(index))}

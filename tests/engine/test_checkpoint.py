@@ -8,6 +8,7 @@ from counterfoil.core.entry import SEAL, parse_entry
 from counterfoil.core.timestamp import parse_time
 from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file
 from counterfoil.engine import checkpoint as checkpoint_module
+from counterfoil.engine import sign as sign_module
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator
 from tests.engine.stepping import Crash, Stepping, interleave
@@ -219,7 +220,8 @@ class TestManyLogs:
 
     def test_rounds_and_pages_change_nothing_of_the_outcome(self, engine, monkeypatch):
         monkeypatch.setattr(checkpoint_module, "ROUND_LOGS", 3)
-        monkeypatch.setattr(checkpoint_module, "PAGE_ENTRIES", 7)
+        for module in (checkpoint_module, sign_module):
+            monkeypatch.setattr(module, "PAGE_ENTRIES", 7)
         names = [f"c{n}" for n in range(11)]
         for turn in range(3):
             for place, name in enumerate(names):
@@ -300,15 +302,16 @@ class TestCrash:
 class TestBacklog:
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch):
-        monkeypatch.setattr(checkpoint_module, "PAGE_ENTRIES", 300)
-        monkeypatch.setattr(checkpoint_module, "_TILES_HELD", 2)
+        for module in (checkpoint_module, sign_module):
+            monkeypatch.setattr(module, "PAGE_ENTRIES", 300)
+        monkeypatch.setattr(sign_module, "_TILES_HELD", 2)
 
     def test_complete_tiles_are_stored_ahead_and_the_root_is_right(self, worker, stepping, engine, store):
         recorded(worker, 1_700)
         stepping.steps = 0
         done = worker.checkpoint("alice")
-        # Seal, gather and publish; five more pages; 1,702 leaves are six complete tiles, two at a time.
-        assert stepping.steps == 3 + 5 + 3
+        # Seal, gather, publish and settle; five more pages; 1,702 leaves are six complete tiles, two at a time.
+        assert stepping.steps == 4 + 5 + 3
         assert done.checkpoint.root == tree_root([row.entry for row in rows_of(engine, store)])
         assert assert_sound(engine).covered == 1_702
 

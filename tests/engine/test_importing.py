@@ -7,7 +7,7 @@ import json
 import pytest
 
 from counterfoil.engine.importing import Imported, import_rows
-from counterfoil.engine.record import Delta
+from counterfoil.engine.request import Delta
 from counterfoil.engine.rows import Reading, is_ndjson, read_csv, read_metadata, read_ndjson
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import IMPORT_BATCH_ITEMS, IMPORT_LINE_BYTES_MAX

@@ -12,6 +12,7 @@ from counterfoil.core.details import commit
 from counterfoil.core.entry import DELTA, OPEN, parse_entry
 from counterfoil.engine import record as record_module
 from counterfoil.engine.engine import Engine
+from counterfoil.engine.stored import key_prefix
 from counterfoil.errors import EngineError
 from tests.support import (
     KEYS,
@@ -199,10 +200,7 @@ class TestIdempotency:
     def test_two_keys_of_one_prefix_are_two_keys(self, engine, store):
         """The stored prefix is a hint of 8 bytes; the entry's 32 decide."""
         first = engine.record(delta(idempotency_key="k"))
-        log = engine.log_of("alice")
-        with store.read() as view:
-            stored = view.entries(log, 1, 2)[0]
-        collided = _AnyKey(store, {stored.key_prefix})
+        collided = _AnyKey(store, {key_prefix(bytes.fromhex(first.entry.key))})
         other = Engine(collided, OPERATOR, randomness=seeded(1)).record(delta("99", idempotency_key="other"))
         assert not other.replayed
         assert engine.record(delta(idempotency_key="k")).data == first.data
@@ -595,7 +593,7 @@ class _FailingCommit(_Wrapped):
 
 
 class _AnyKey(_Wrapped):
-    """Finds for every key the entries of some prefixes too, as if they had collided."""
+    """Finds for every key the places of some prefixes too, as if they had collided."""
 
     def __init__(self, store, prefixes):
         super().__init__(store)
@@ -609,9 +607,9 @@ class _AnyKey(_Wrapped):
             def find_keys(wanted):
                 return {
                     key: [
-                        row
+                        index
                         for prefix in {key[1], *self._prefixes}
-                        for row in found([(key[0], prefix)]).get((key[0], prefix), [])
+                        for index in found([(key[0], prefix)]).get((key[0], prefix), [])
                     ]
                     for key in wanted
                 }

@@ -3,6 +3,7 @@
 A row has its own idempotency key and bears its number as reference, so that a row that is lost, or stands twice, shows.
 """
 
+import json
 import random
 import sqlite3
 import time
@@ -12,10 +13,11 @@ from itertools import islice
 from counterfoil.core.reference import parse_record_id
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.engine import Engine
-from counterfoil.engine.record import Delta
+from counterfoil.engine.request import Delta
 from counterfoil.errors import CounterfoilError
 from counterfoil.storage.sql.sqlite import SqliteDatabase
 from counterfoil.storage.sql.store import SqlStore
+from tests.bundle_oracle import rows_of
 from tests.fsck import Acknowledged, Published, fsck
 from tests.support import OPERATOR
 
@@ -65,10 +67,16 @@ def examine(path, acks=(), notes=()):
 def rows_in(path):
     """Return the numbers of all rows that a store holds, ascending; one that stands twice stands twice."""
     with closing(sqlite3.connect(path)) as connection:
-        found = connection.execute(
-            "SELECT json_extract(CAST(value AS TEXT), '$.referenceId') FROM entries WHERE key_prefix IS NOT NULL"
-        )
-        return sorted(int(number) for (number,) in found)
+        return rows_over(connection)
+
+
+def rows_over(connection):
+    """As `rows_in`, over a connection of the driver."""
+    values = [value for (value,) in connection.execute("SELECT value FROM entries WHERE value IS NOT NULL")]
+    for bundle in connection.execute("SELECT first, entries, details FROM bundles"):
+        values += [value for *_, value in rows_of(*bundle) if value is not None]
+    references = (json.loads(value).get("referenceId") for value in values)
+    return sorted(int(number) for number in references if number is not None)
 
 
 # A run that is killed.

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from tests.support import refused
 
-from counterfoil.engine.store import NewCheckpoint, StoredEntry
+from counterfoil.engine.store import NewCheckpoint, NewEntry
 from counterfoil.errors import EngineError
 from counterfoil.storage import memory, open_store
 from counterfoil.storage.memory import MemoryStore
@@ -196,7 +196,7 @@ def test_a_clock_that_refuses_undoes_the_block(tmp_path, url):
 @pytest.mark.parametrize(
     "refuse",
     [
-        lambda t: t.append([StoredEntry(LOG, 0, b"{}", None, None, None)] * 2, []),
+        lambda t: t.append([NewEntry(LOG, 0, b"{}", None, None, None)] * 2, []),
         lambda t: t.put_checkpoints([NewCheckpoint(LOG, 1, 2, b"note")]),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import pickle
 import traceback
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -151,6 +154,84 @@ def test_keys_are_never_overwritten(folder, name):
     refusal("usage", make, folder, "other.example", bytes(32))
     assert (folder / name).read_bytes() == before[name]
     assert [each.name for each in folder.iterdir()] == [name]
+
+
+def test_a_new_folder_gets_its_name_when_all_is_in_it(tmp_path, monkeypatch):
+    seen = []
+    rename = Path.rename
+
+    def watched(draft, target):
+        seen.append((sorted(each.name for each in draft.iterdir()), draft.stat().st_mode & 0o777))
+        assert not target.exists()
+        return rename(draft, target)
+
+    monkeypatch.setattr(Path, "rename", watched)
+    make(tmp_path / "keys")
+    assert seen == [(sorted(FILES), 0o700)]
+    assert [each.name for each in tmp_path.iterdir()] == ["keys"]
+
+
+def failing_on(call, error, number):
+    """Make a function that raises an error of the system when it is called for the so-many-th time."""
+    calls = iter(range(1, 100))
+
+    def failing(*arguments):
+        if next(calls) == number:
+            raise OSError(error, os.strerror(error))
+        return call(*arguments)
+
+    return failing
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_folder_that_cannot_be_finished_leaves_no_key(tmp_path, monkeypatch, number, error, prepared):
+    if prepared:
+        (tmp_path / "keys").mkdir(mode=0o700)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", failing_on(os.fsync, error, number))
+        refusal("io-error" if error == errno.EIO else "out-of-space", make, tmp_path / "keys")
+    assert [each.name for each in tmp_path.rglob("*")] == ["keys"] * prepared
+    assert str(make(tmp_path / "keys").verifier_key) == VKEY
+
+
+def test_who_interrupts_it_finds_no_key(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "keys")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_somebody_fills_meanwhile_is_theirs(tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def second(draft, target):
+        monkeypatch.undo()
+        make(target, seed=bytes(32))
+        return rename(draft, target)
+
+    monkeypatch.setattr(Path, "rename", second)
+    refusal("io-error", make, tmp_path / "keys")
+    assert load_key_folder(tmp_path / "keys").verifier_key != parse_verifier_key(VKEY)
+    assert [each.name for each in tmp_path.iterdir()] == ["keys"]
+
+
+def test_the_folders_above_are_made_and_synced(tmp_path, monkeypatch):
+    synced = set()
+    fsync = os.fsync
+
+    def watched(handle):
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    make(tmp_path / "a" / "b" / "keys")
+    # A name is durable when the folder that it stands in was synced.
+    assert {folder.stat().st_ino for folder in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")} <= synced
 
 
 @pytest.mark.parametrize("name", FILES[:2])

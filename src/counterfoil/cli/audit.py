@@ -5,16 +5,15 @@ Source: docs/spec/audit.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import click
 
-from counterfoil.cli.context import Place, open_engine, place_options
+from counterfoil.cli.auditors import auditors
+from counterfoil.cli.context import Place, place_options
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
 from counterfoil.core.audit import AuditReport
-from counterfoil.core.checkpoint import KeySet
-from counterfoil.engine.engine import Engine
 from counterfoil.errors import CounterfoilError, EngineError, VerificationError
 
 
@@ -24,11 +23,25 @@ from counterfoil.errors import CounterfoilError, EngineError, VerificationError
 )
 @click.option("--customer", "customers", metavar="ID", multiple=True, help="Whose log. May be repeated.")
 @click.option("--all", "all_customers", is_flag=True, help="Every log of the tenant.")
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many audit side by side, each a log at a time.",
+)
 @key_option(required=False)
 @json_option
 @place_options
 def audit(
-    place: Place, customers: Sequence[str], keys: Sequence[str], *, all_customers: bool, as_json: bool
+    place: Place,
+    customers: Sequence[str],
+    keys: Sequence[str],
+    *,
+    processes: int,
+    all_customers: bool,
+    as_json: bool,
 ) -> None:
     """Recompute logs from their stored bytes.
 
@@ -37,37 +50,35 @@ def audit(
     if bool(customers) == all_customers:
         raise click.UsageError("name customers with --customer, or all of them with --all")
     trusted = read_keys(keys) if keys else None
-    with open_engine(place) as engine, Progress("audit", "entries") as progress:
+    audited = _Audited(as_json=as_json)
+    with (
+        auditors(place, trusted, processes) as (engine, audit_each),
+        Progress("audit", "entries") as progress,
+    ):
         logs = engine.logs() if all_customers else dict.fromkeys(map(engine.log_of, customers))
-        audited = _Audit(engine, trusted or engine.operator.keys, progress, as_json=as_json)
-        audited.run(logs)
+        for log, found in audit_each(logs, progress.advance):
+            audited.take(f"0x{log.hex()}", found)
     audited.summarize()
     if (error := worst(audited.refusals, audited.held)) is not None:
         raise error
 
 
-class _Audit:
-    """The logs on their way through, and what was found."""
+class _Audited:
+    """What was found, log by log."""
 
-    def __init__(self, engine: Engine, keys: KeySet, progress: Progress, *, as_json: bool) -> None:
-        self._engine = engine
-        self._keys = keys
-        self._progress = progress
+    def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._entries = self._uncovered = self._absent = 0
         self.held = 0
         self.refusals: list[CounterfoilError] = []
 
-    def run(self, logs: Iterable[bytes]) -> None:
-        for log in logs:
-            reference = f"0x{log.hex()}"
-            try:
-                report = self._engine.audit_log(log, self._keys, progress=self._progress.advance)
-                _require_verdict(report)
-            except CounterfoilError as error:
-                self._refuse(reference, error)
-            else:
-                self._hold(reference, report)
+    def take(self, reference: str, found: AuditReport | CounterfoilError) -> None:
+        """Say what became of a log."""
+        refusal = found if isinstance(found, CounterfoilError) else _undecided(found)
+        if refusal is not None:
+            self._refuse(reference, refusal)
+        elif isinstance(found, AuditReport):
+            self._hold(reference, found)
 
     def _refuse(self, reference: str, error: CounterfoilError) -> None:
         if self._as_json:
@@ -129,18 +140,15 @@ class _Audit:
             say(f"not checked: {'; '.join(unchecked)}")
 
 
-def _require_verdict(report: AuditReport) -> None:
-    """Refuse a verdict where nothing was decided.
-
-    Raises:
-        VerificationError: `not-yet-checkpointed`, where no signature covers anything; `unknown-type`.
-    """
+def _undecided(report: AuditReport) -> CounterfoilError | None:
+    """Return the refusal of a verdict where nothing was decided, else None."""
     if not report.checkpoints:
-        raise VerificationError(
+        return VerificationError(
             "not-yet-checkpointed",
             f"the {report.entries} entries follow from one another, and nothing is signed yet",
         )
     if report.unknown_types:
-        raise VerificationError(
+        return VerificationError(
             "unknown-type", f"{report.unknown_types} entries are of types of a later version"
         )
+    return None

@@ -53,12 +53,12 @@ def checkpoint(
             outcomes = engine.checkpoint_many(customers, refresh=refresh)
         for outcome, name in zip(progress.over(outcomes), chain(names.values(), repeat(None)), strict=False):
             if isinstance(outcome, CounterfoilError):
-                refusals.append(_refuse(name, outcome, as_json=as_json))
+                refusals.append(say_refused(name, outcome, as_json=as_json))
                 continue
             counts[outcome.outcome] += 1
             # Of all customers the lines are for programs; a person reads the sum.
             if as_json or customers:
-                _say_checkpointed(name, outcome, as_json=as_json)
+                say_checkpointed(name, outcome, as_json=as_json)
     if not as_json:
         signed, others = counts["signed"], counts["unchanged"] + counts["superseded"]
         rest = f", {plural(others, 'customer')} had nothing new" if others else ""
@@ -67,7 +67,8 @@ def checkpoint(
         raise error
 
 
-def _say_checkpointed(name: str | None, outcome: Checkpointed, *, as_json: bool) -> None:
+def say_checkpointed(name: str | None, outcome: Checkpointed, *, as_json: bool) -> None:
+    """Write what became of a log; `name` is the customer's, where it was given."""
     reference, published = f"0x{outcome.log.hex()}", outcome.checkpoint
     if as_json:
         emit(
@@ -87,7 +88,8 @@ def _say_checkpointed(name: str | None, outcome: Checkpointed, *, as_json: bool)
     )
 
 
-def _refuse(name: str | None, error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
+def say_refused(name: str | None, error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
+    """Write what a log was refused with; return it as it may end the command."""
     reference = error.facts.get("log")
     if as_json:
         names = {"customerId": name, "customerReference": reference}

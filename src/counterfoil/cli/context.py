@@ -1,6 +1,6 @@
 """Where the records are and whose: `--store`, `--tenant`, `--keys`, and the engine over them.
 
-Source: docs/operations.md.
+Source: docs/operations/README.md.
 """
 
 from __future__ import annotations
@@ -149,9 +149,9 @@ def open_place(place: Place, *, create: bool = False) -> Store:
     if place.store == "memory:":
         raise EngineError("usage", "a store in memory would end with the command")
     store = open_store(place.store, clock=HostClock(), create=create)
-    file = store_files(place.store)[0]
-    if stat.S_IMODE(file.stat().st_mode) & _OTHERS:
-        hint(f"{file} is open to others, and holds what is recorded of customers: chmod 0600 {file}")
+    for file in store_files(place.store)[:1]:
+        if stat.S_IMODE(file.stat().st_mode) & _OTHERS:
+            hint(f"{file} is open to others, and holds what is recorded of customers: chmod 0600 {file}")
     return store
 
 

@@ -28,7 +28,7 @@ from counterfoil.core.receipt import verify_receipt
 from counterfoil.core.timestamp import MICROSECONDS
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator
-from counterfoil.engine.record import Delta
+from counterfoil.engine.request import Delta
 from counterfoil.engine.rows import Reading, read_csv
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import REFERENCE_KEY_BYTES

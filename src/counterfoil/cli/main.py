@@ -80,6 +80,7 @@ root: Final = LazyGroup(
         "record": "record:record",
         "import": "importing:import_file",
         "checkpoint": "checkpoints:checkpoint",
+        "worker": "worker:worker",
         "customers": "customers:customers",
         "customer": "customers:customer",
         "receipt": "receipts:receipt",
@@ -90,6 +91,7 @@ root: Final = LazyGroup(
         "inspect": "inspect:inspect",
         "audit": "audit:audit",
         "key": "main:key",
+        "migrate": "setup:migrate",
         "conformance": "main:conformance",
     },
 )
@@ -148,7 +150,7 @@ def _refuse(error: Exception) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         sys.stderr.write(f"{error.message}\n")
         return EXIT_USAGE
-    refusal = _refusal(error)
+    refusal = refusal_of(error)
     # With standard error gone as well the status alone has to say it.
     with contextlib.suppress(OSError):
         complain(refusal)
@@ -162,7 +164,7 @@ def _refuse(error: Exception) -> int:
     return refusal.exit_status
 
 
-def _refusal(error: Exception) -> CounterfoilError:
+def refusal_of(error: Exception) -> CounterfoilError:
     """Return the refusal that an exception stands for."""
     if isinstance(error, CounterfoilError):
         return error

@@ -45,7 +45,7 @@ _HINTS: Final = {
     "clock-regressed": "put the host's clock right, then run the command again",
     "log-corrupt": "stop writing, keep the store as it is, and run `counterfoil audit --all`",
     "commit-outcome-unknown": "run the command again with the same idempotency key: nothing is recorded twice",
-    "store-unavailable": "another process holds the store: try again",
+    "store-unavailable": "the store is busy or away: try again",
     "idempotency-conflict": "the key stands for another delta: a new delta needs a new key",
     "fork": "keep both documents: together they prove that two histories were signed",
     "rows-refused": "correct those rows and import the file again: what is recorded stays recorded once",
@@ -102,11 +102,11 @@ def emit(finding: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(finding) + "\n")
 
 
-def complain(error: CounterfoilError) -> None:
+def complain(error: CounterfoilError, *, advise: bool = True) -> None:
     """Write a refusal to standard error, with the facts that it rests on and what to do next."""
     facts = ", ".join(f"{name} {value}" for name, value in error.facts.items())
     _to_stderr(f"error: {error.code}: {error.message}" + (f" ({facts})" if facts else ""))
-    if error.code in _HINTS:
+    if advise and error.code in _HINTS:
         hint(_HINTS[error.code])
 
 

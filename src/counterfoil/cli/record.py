@@ -13,7 +13,8 @@ import click
 from counterfoil.cli.context import Place, open_engine, place_options
 from counterfoil.cli.output import emit, json_option, say
 from counterfoil.core.amount import format_nano
-from counterfoil.engine.record import Delta, Recorded
+from counterfoil.engine.record import Recorded
+from counterfoil.engine.request import Delta
 from counterfoil.engine.rows import read_metadata
 
 _NUMBER_STARTS: Final = frozenset("0123456789.")

@@ -23,12 +23,13 @@ from counterfoil.cli.output import emit, hint, json_option, say
 from counterfoil.core.ed25519 import SEED_BYTES
 from counterfoil.core.note import verifier_key
 from counterfoil.core.reference import Origin, check_operator, customer_reference
+from counterfoil.engine.clock import HostClock
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator, check_identity
-from counterfoil.engine.record import check_unit
+from counterfoil.engine.request import check_unit
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import REFERENCE_KEY_BYTES
-from counterfoil.storage import is_store_there
+from counterfoil.storage import may_be_taken, migrate_store, shown
 from counterfoil.storage.key_folder import (
     KeyFolder,
     create_key_folder,
@@ -66,7 +67,7 @@ def init(place: Place, operator: str | None, unit: str | None, *, asks: bool) ->
             engine.set_unit(unit)
     say(f"verifier key  {keys.verifier_key}")
     say(f"key folder    {place.keys}  (back it up: without it nothing more can be recorded or signed)")
-    say(f"store         {place.store}")
+    say(f"store         {shown(place.store)}")
     if keys.operator == _LOCALHOST and operator is None:
         hint(
             f"the operator's name was left at {_LOCALHOST}: it stands in every origin and can never be changed"
@@ -89,14 +90,14 @@ def _check(operator: str | None, unit: str | None) -> None:
 
 
 def _refuse_a_store_that_is_taken(place: Place) -> None:
-    if not is_store_there(place.store):
+    if not may_be_taken(place.store):
         return
     # Making its tables is what an `init` that was cut off had still to do.
     with closing(open_place(place, create=True)) as store, store.read() as view:
         owner = view.identity()
     if owner is not None:
         raise EngineError(
-            "usage", f"the store {place.store} is there already and belongs to {owner.operator}"
+            "usage", f"the store {shown(place.store)} is there already and belongs to {owner.operator}"
         )
 
 
@@ -162,11 +163,25 @@ def key_check(place: Place, *, as_json: bool) -> None:
         store.close()
     if owner is None:
         raise EngineError(
-            "key-mismatch", f"the store {place.store} belongs to nobody yet: run `counterfoil init`"
+            "key-mismatch", f"the store {shown(place.store)} belongs to nobody yet: run `counterfoil init`"
         )
     check_identity(owner, Operator(keys.operator, keys.signer, keys.reference_key))
     if as_json:
         emit({"result": "ok", "operator": keys.operator, "verifierKey": str(keys.verifier_key)})
         return
     say(f"holds  {place.keys}  private files are the owner's alone, and the public key is theirs")
-    say(f"holds  {place.store}  made with {keys.verifier_key}")
+    say(f"holds  {shown(place.store)}  made with {keys.verifier_key}")
+
+
+@click.command(epilog="\b\nExample:\n  counterfoil migrate --store sqlite:///counterfoil.db")
+@place_options
+def migrate(place: Place) -> None:
+    """Bring a store that an older version made up to this one.
+
+    Make a backup first, and end everything else that uses the store. It is done whole or not at all.
+    """
+    before, after = migrate_store(place.store, clock=HostClock())
+    if before == after:
+        say(f"{shown(place.store)} has the tables of this version already ({after})")
+    else:
+        say(f"{shown(place.store)} was brought from revision {before} to {after}")

@@ -8,6 +8,7 @@ Source: docs/spec/conventions.md.
 
 from __future__ import annotations
 
+import calendar
 import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -29,6 +30,7 @@ _INPUT: Final = re.compile(
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_DAY_MICROSECONDS: Final = 86_400 * MICROSECONDS
 
 
 @lru_cache(maxsize=4096)
@@ -81,6 +83,14 @@ def format_time(microseconds: int) -> str:
 @lru_cache(maxsize=256)
 def _format_second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+
+
+def month_end(microseconds: int) -> int:
+    """Return the instant at which the UTC month of a time ends and the next begins, in microseconds."""
+    day = _EPOCH + timedelta(microseconds=microseconds)
+    first = (datetime(day.year, day.month, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+    # Not by way of the first of the next month: the last one of all has none that can be named.
+    return first + calendar.monthrange(day.year, day.month)[1] * _DAY_MICROSECONDS
 
 
 def read_time(value: str) -> str:

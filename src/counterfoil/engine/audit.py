@@ -94,21 +94,34 @@ class _Replay:
         self._sealed_size = 0
 
     def take(self, page: list[StoredEntry]) -> None:
+        keys: dict[int, tuple[bytes, int]] = {}
         for row in page:
             entry = self._audit.entry(row.entry, row.salt, row.value)
-            _check_row(row, entry)
-            if entry.type == SEAL:
+            if row.index != entry.index:
+                raise log_corrupt(row.log, f"entry {entry.index} is stored at index {row.index}")
+            if entry.type == DELTA:
+                keys[row.index] = (row.log, key_prefix(bytes.fromhex(entry.key)))
+            elif entry.type == SEAL:
                 self._sealed_size = entry.index + 1
                 self._require_checkpoint()
             elif not entry.index and self._reference_of is not None:
                 _check_customer(row, entry, self._reference_of)
             if self._due is not None and self._due.size <= entry.index + 1:
                 self._take_checkpoint(self._due)
+        self._check_keys(keys)
         # Behind the newest checkpoint there need be no tiles yet.
         complete = self._audit.take_tiles().items()
         self._check_tiles(
             {tile: hashes for tile, hashes in complete if tile.end <= self._head.checkpoint_size}
         )
+
+    def _check_keys(self, keys: dict[int, tuple[bytes, int]]) -> None:
+        """Refuse entries that a repeated request would not find by its key."""
+        with self._store.read() as view:
+            found = view.find_keys(list(keys.values()))
+        for index, key in keys.items():
+            if index not in found.get(key, ()):
+                raise log_corrupt(self._head.log, f"entry {index} is stored under another key")
 
     def _require_checkpoint(self) -> None:
         """Refuse a seal whose checkpoint is gone: it has one before the next seal is appended."""
@@ -150,8 +163,13 @@ class _Replay:
 
 def _entries(store: Store, head: Head) -> Iterator[list[StoredEntry]]:
     for start in range(0, head.size, _PAGE):
+        end = min(start + _PAGE, head.size)
         with store.read() as view:
-            page = view.entries(head.log, start, min(start + _PAGE, head.size))
+            page = view.entries(head.log, start, end)
+        if len(page) != end - start:
+            raise log_corrupt(
+                head.log, f"entries are missing between {start} and {end}, or stand there twice"
+            )
         yield page
 
 
@@ -159,13 +177,6 @@ def _checkpoints(store: Store, head: Head) -> Iterator[StoredCheckpoint]:
     """Yield the checkpoints that were there when the audit began, ascending."""
     # One that another process published meanwhile is not part of this audit.
     return takewhile(lambda row: row.size <= head.checkpoint_size, iter_checkpoints(store, head.log))
-
-
-def _check_row(row: StoredEntry, entry: Entry) -> None:
-    if row.index != entry.index:
-        raise log_corrupt(row.log, f"entry {entry.index} is stored at index {row.index}")
-    if row.key_prefix != (key_prefix(bytes.fromhex(entry.key)) if entry.type == DELTA else None):
-        raise log_corrupt(row.log, f"entry {entry.index} is stored under another key")
 
 
 def _check_customer(row: StoredEntry, entry: Entry, reference_of: Callable[[str], bytes]) -> None:

@@ -5,6 +5,7 @@
    against the one before, grow the tree whose root the last checkpoint signed.  Sign, and verify the signature.
 3. **Publish.**  Under the lock again: only if the last checkpoint is still the one that was extended.  Otherwise
    somebody else was first, and theirs stands.
+4. **Settle.**  What no longer changes is laid out anew, once a round.
 
 A retry signs the same bytes, because the seal is stored and Ed25519 is deterministic.  A worker that dies between the
 steps leaves a seal, which the next one takes up.  Many logs share the transactions of a round.
@@ -15,43 +16,38 @@ Source: docs/spec/checkpoint.md, docs/spec/tree.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal
 
-from counterfoil.core.checkpoint import Checkpoint, sign_checkpoint
-from counterfoil.core.entry import SEAL, Entry, check_first, check_next, format_seal, require_known_type
-from counterfoil.core.merkle import inclusion_ranges, leaf_hash, verify_inclusion
-from counterfoil.core.tiles import Edge, Tile, edge_tiles, subtree_root, tiles_for
-from counterfoil.core.timestamp import format_time, to_microseconds
-from counterfoil.engine.clock import next_time
+from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.engine.operator import Operator
+from counterfoil.engine.seal import Sealing
+from counterfoil.engine.sign import PAGE_ENTRIES, Signed, Signing, gather
 from counterfoil.engine.store import (
     Head,
-    HeadMove,
     NewCheckpoint,
     ReadTransaction,
     Store,
     StoredCheckpoint,
     StoredEntry,
     TileKey,
+    WriteTransaction,
 )
 from counterfoil.engine.stored import (
     about,
     log_corrupt,
-    no_such_customer,
     read_checkpoint,
-    read_last,
     read_stored,
 )
-from counterfoil.errors import CounterfoilError, EngineError, VerificationError
+from counterfoil.engine.transact import transact
+from counterfoil.errors import CounterfoilError, EngineError
 
 # Logs that share the transactions of a round: the lock is held for some tens of milliseconds.
 ROUND_LOGS: Final = 1_000
-# New entries that are read at once; a log with more of them is read in pages of this size.
-PAGE_ENTRIES: Final = 8_192
-# Complete tiles of 8 kB that are held before they are stored.
-_TILES_HELD: Final = 128
+# A log is settled when it grows past a multiple of this: with every checkpoint would mostly be for a few entries.
+_SETTLED_EVERY: Final = 64
 
 Outcome = Literal["signed", "unchanged", "superseded"]
 
@@ -71,27 +67,6 @@ class Checkpointed:
     outcome: Outcome
     checkpoint: Checkpoint
     verified_through_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """A sealed log, with all that signing reads."""
-
-    head: Head
-    newest: StoredCheckpoint | None
-    tiles: dict[Tile, bytes]
-    # The entry under the newest checkpoint, where there is one, and the new ones as far as they were read.
-    entries: list[StoredEntry]
-
-
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """A checkpoint that is not published yet."""
-
-    work: _Work
-    checkpoint: Checkpoint
-    tiles: dict[Tile, bytes]
-    time: str
 
 
 def checkpoint_many(
@@ -125,6 +100,9 @@ class _Round:
         self._store = store
         self._operator = operator
         self._tenant = tenant
+        self._signing = Signing(store, operator, tenant)
+        # Logs that have grown by enough to be settled, and to what size.
+        self._grown: dict[bytes, int] = {}
 
     def run(self, logs: Sequence[bytes], *, refresh: bool) -> list[Checkpointed | CounterfoilError]:
         results: dict[bytes, Checkpointed | CounterfoilError] = {}
@@ -138,6 +116,7 @@ class _Round:
                 for head in pending
                 if (refresh or head.size > head.sealed_size) and isinstance(results[head.log], Checkpointed)
             ]
+        self._settle()
         return [
             about(found, log) if isinstance(found := results[log], CounterfoilError) else found
             for log in logs
@@ -147,41 +126,16 @@ class _Round:
         self, logs: Sequence[bytes], results: dict[bytes, Checkpointed | CounterfoilError], *, refresh: bool
     ) -> tuple[list[Head], list[Head]]:
         """Append a seal to every log that needs one; return the heads with a pending seal and those with a fresh one."""
-        pending: list[Head] = []
-        fresh: list[Head] = []
-        unchanged: list[Head] = []
-        rows: list[StoredEntry] = []
-        moves: list[HeadMove] = []
-        with self._store.write() as transaction:
-            heads = transaction.lock_heads(logs)
-            now = transaction.now()
-            for log in logs:
-                head = heads.get(log)
-                if head is None or head.tenant != self._tenant:
-                    results[log] = no_such_customer()
-                elif head.sealed_size > head.checkpoint_size:
-                    pending.append(head)
-                elif head.size > head.checkpoint_size or refresh:
-                    try:
-                        row, move = _seal_of(head, now)
-                    except EngineError as error:
-                        results[log] = error
-                        continue
-                    rows.append(row)
-                    moves.append(move)
-                    fresh.append(
-                        head._replace(size=move.size, sealed_size=move.sealed_size, last_entry=row.entry)
-                    )
-                else:
-                    unchanged.append(head)
-            if rows:
-                transaction.append(rows, moves)
-            newest = transaction.newest_checkpoints([head.log for head in unchanged]) if unchanged else {}
-        for head in unchanged:
+        sealing = transact(
+            self._store, lambda transaction: Sealing(transaction, self._tenant, logs, refresh=refresh)
+        )
+        results.update(sealing.refused)
+        for head in sealing.unchanged:
             last = head.last_entry
-            seals = [] if last is None else [StoredEntry(head.log, head.size - 1, last, None, None, None)]
-            results[head.log] = self._published(head.log, newest.get(head.log), "unchanged", seals)
-        return pending, fresh
+            seals = [] if last is None else [StoredEntry(head.log, head.size - 1, last, None, None)]
+            newest = sealing.newest.get(head.log)
+            results[head.log] = self._published(head.log, newest, "unchanged", seals)
+        return sealing.pending, sealing.fresh
 
     def _sign_and_publish(
         self, sealed: Sequence[Head], results: dict[bytes, Checkpointed | CounterfoilError]
@@ -190,94 +144,43 @@ class _Round:
             with self._store.read() as view:
                 newest = view.newest_checkpoints([head.log for head in group])
                 overtaken = _overtaken(view, group, newest)
-                works = _gather(view, [head for head in group if head.log not in overtaken], newest)
+                works = gather(view, [head for head in group if head.log not in overtaken], newest)
             results.update({log: self._superseded(log) for log in overtaken})
             signed = []
             for work in works:
                 try:
-                    signed.append(self._sign(work))
+                    signed.append(self._signing.sign(work))
                 except CounterfoilError as error:
                     results[work.head.log] = error
             self._publish(signed, results)
 
-    def _sign(self, work: _Work) -> _Signed:
-        head = work.head
-        origin = self._operator.origin(self._tenant, head.log)
-        signed = read_checkpoint(work.newest, self._operator, self._tenant) if work.newest else None
-        edge, previous = _last_checkpoint(work, signed)
-        completed: dict[Tile, bytes] = {}
-        for page in self._pages(work):
-            leaves = []
-            for row in page:
-                previous = _follow(row, previous, origin)
-                leaves.append(leaf_hash(row.entry))
-            completed.update(edge.append(b"".join(leaves)))
-            if len(completed) >= _TILES_HELD:
-                # A complete tile never changes, so that it may be stored before the checkpoint: memory stays flat.
-                self._put_tiles(head.log, completed)
-                completed = {}
-        if previous is None or edge.size != head.sealed_size or previous.type != SEAL:
-            raise log_corrupt(head.log, f"the {head.sealed_size} entries up to its seal are not all there")
-        checkpoint = sign_checkpoint(origin, edge.size, edge.root(), self._operator.signer)
-        try:
-            # A fault of the signer or of memory must not be published.
-            self._operator.keys.verify(checkpoint)
-        except VerificationError as error:
-            raise EngineError(
-                "key-mismatch", "what the signer made is not the operator's signature"
-            ) from error
-        return _Signed(work, checkpoint, completed | edge.partial_tiles(), previous.recorded_at)
-
-    def _pages(self, work: _Work) -> Iterator[list[StoredEntry]]:
-        """Yield the new entries of a log: what was gathered, then what is left, in short reads."""
-        new = work.entries[1:] if work.head.checkpoint_size else work.entries
-        start = work.head.checkpoint_size + len(new)
-        yield new
-        while start < work.head.sealed_size:
-            with self._store.read() as view:
-                page = view.entries(work.head.log, start, min(start + PAGE_ENTRIES, work.head.sealed_size))
-            if not page:
-                return
-            yield page
-            start += len(page)
-
-    def _put_tiles(self, log: bytes, tiles: dict[Tile, bytes]) -> None:
-        with self._store.write() as transaction:
-            transaction.put_tiles({TileKey(log, *tile): hashes for tile, hashes in tiles.items()})
-
     def _publish(
-        self, signed: Sequence[_Signed], results: dict[bytes, Checkpointed | CounterfoilError]
+        self, signed: Sequence[Signed], results: dict[bytes, Checkpointed | CounterfoilError]
     ) -> None:
         if not signed:
             return
-        logs = [item.work.head.log for item in signed]
-        new: list[NewCheckpoint] = []
-        tiles: dict[TileKey, bytes] = {}
-        with self._store.write() as transaction:
-            heads = transaction.lock_heads(logs)
-            newest = transaction.newest_checkpoints(logs)
-            for item in signed:
-                log, old_size = item.work.head.log, item.work.head.checkpoint_size
-                current = heads.get(log)
-                if current is None or (current.checkpoint_size, newest.get(log)) != (
-                    old_size,
-                    item.work.newest,
-                ):
-                    continue
-                new.append(
-                    NewCheckpoint(log, old_size, item.checkpoint.size, item.checkpoint.note.encode("utf-8"))
-                )
-                tiles.update({TileKey(log, *tile): hashes for tile, hashes in item.tiles.items()})
-            if new:
-                transaction.put_tiles(tiles)
-                transaction.put_checkpoints(new)
-        published = {row.log for row in new}
+        published = transact(self._store, lambda transaction: _publish(transaction, signed))
         for item in signed:
             log = item.work.head.log
             if log in published:
+                if item.checkpoint.size // _SETTLED_EVERY > item.work.head.checkpoint_size // _SETTLED_EVERY:
+                    self._grown[log] = item.checkpoint.size
                 results[log] = Checkpointed(log, "signed", item.checkpoint, item.time)
             else:
                 results[log] = self._superseded(log)
+
+    def _settle(self) -> None:
+        """Let the store lay out anew what no longer changes: once a round, after everything is published."""
+
+        def settle(transaction: WriteTransaction) -> None:
+            transaction.lock_heads(self._grown)
+            transaction.settle(self._grown)
+
+        # What is published is published, whatever comes of this.  Nothing depends on it: the next checkpoints of these
+        # logs try again, and what is wrong with the store is said by the next transaction that has to succeed.
+        with suppress(EngineError):
+            if self._grown:
+                transact(self._store, settle)
 
     def _superseded(self, log: bytes) -> Checkpointed | CounterfoilError:
         """Answer with the checkpoint of the worker who was first."""
@@ -299,13 +202,24 @@ class _Round:
             return error
 
 
-def _seal_of(head: Head, now: int) -> tuple[StoredEntry, HeadMove]:
-    last = read_last(head)
-    data = format_seal(last, format_time(next_time(now, to_microseconds(last.recorded_at))))
-    size = head.size + 1
-    return StoredEntry(head.log, head.size, data, None, None, None), HeadMove(
-        head.log, head.tenant, size, size
-    )
+def _publish(transaction: WriteTransaction, signed: Sequence[Signed]) -> set[bytes]:
+    """Store the checkpoints that still extend the newest one of their log; return these logs."""
+    logs = [item.work.head.log for item in signed]
+    heads = transaction.lock_heads(logs)
+    newest = transaction.newest_checkpoints(logs)
+    new: list[NewCheckpoint] = []
+    tiles: dict[TileKey, bytes] = {}
+    for item in signed:
+        log, old_size = item.work.head.log, item.work.head.checkpoint_size
+        current = heads.get(log)
+        if current is None or (current.checkpoint_size, newest.get(log)) != (old_size, item.work.newest):
+            continue
+        note = item.checkpoint.note.encode("utf-8")
+        new.append(NewCheckpoint(log, old_size, item.checkpoint.size, note))
+        tiles.update({TileKey(log, *tile): hashes for tile, hashes in item.tiles.items()})
+    transaction.put_tiles(tiles)
+    transaction.put_checkpoints(new)
+    return {each.log for each in new}
 
 
 def _groups(heads: Sequence[Head]) -> Iterator[list[Head]]:
@@ -325,94 +239,15 @@ def _groups(heads: Sequence[Head]) -> Iterator[list[Head]]:
 
 def _overtaken(
     view: ReadTransaction, heads: Sequence[Head], newest: Mapping[bytes, StoredCheckpoint]
-) -> set[bytes]:
+) -> list[bytes]:
     """Return the logs whose pending seal another worker signed since.
 
     A head that even now stands behind its newest checkpoint was not overtaken, but set back.
     """
     behind = [head for head in heads if head.log in newest and newest[head.log].size > head.checkpoint_size]
     now = view.heads([head.log for head in behind]) if behind else {}
-    return {
+    return [
         head.log
         for head in behind
         if head.log in now and now[head.log].checkpoint_size > head.checkpoint_size
-    }
-
-
-def _gather(
-    view: ReadTransaction, heads: Sequence[Head], newest: Mapping[bytes, StoredCheckpoint]
-) -> list[_Work]:
-    """Read for some logs all else that signing needs, set by set."""
-    logs = [head.log for head in heads]
-    keys = [
-        TileKey(head.log, *tile)
-        for head in heads
-        if head.checkpoint_size
-        for tile in {*edge_tiles(head.checkpoint_size), *tiles_for(_last_leaf(head.checkpoint_size))}
     ]
-    found = view.tiles(keys)
-    tiles: dict[bytes, dict[Tile, bytes]] = {log: {} for log in logs}
-    for key, hashes in found.items():
-        tiles[key.log][Tile(key.level, key.number)] = hashes
-    entries = view.entries_of(
-        [
-            # From the entry under the last checkpoint on: the first new one is held against it.
-            (
-                head.log,
-                max(head.checkpoint_size - 1, 0),
-                min(head.sealed_size, head.checkpoint_size + PAGE_ENTRIES),
-            )
-            for head in heads
-        ]
-    )
-    return [_Work(head, newest.get(head.log), tiles[head.log], entries.get(head.log, [])) for head in heads]
-
-
-def _last_leaf(size: int) -> list[tuple[int, int]]:
-    return inclusion_ranges(size - 1, size)
-
-
-def _last_checkpoint(work: _Work, signed: Checkpoint | None) -> tuple[Edge, Entry | None]:
-    """Take up the tree that the last checkpoint signed, and the entry under it; trust only the signature."""
-    head = work.head
-    if signed is None:
-        if head.checkpoint_size:
-            raise log_corrupt(head.log, f"its checkpoint of size {head.checkpoint_size} is missing")
-        return Edge(), None
-    if signed.size > head.checkpoint_size:
-        # The head was set back: what would be signed now contradicts what was.
-        raise EngineError(
-            "fork-refused", f"the log stands at {head.checkpoint_size}, its checkpoints reach {signed.size}"
-        )
-    if signed.size < head.checkpoint_size:
-        raise log_corrupt(head.log, f"its checkpoint of size {head.checkpoint_size} is missing")
-    try:
-        edge = Edge(signed.size, work.tiles)
-        if edge.root() != signed.root:
-            raise log_corrupt(head.log, "its tiles do not give the root that was signed")
-        previous = read_stored(work.entries[0]) if work.entries else None
-        if previous is None or previous.index != signed.size - 1:
-            raise log_corrupt(head.log, f"entry {signed.size - 1} is missing")
-        leaf, last = leaf_hash(work.entries[0].entry), edge.last_leaf()
-        if last is None:
-            path = [subtree_root(start, end, work.tiles) for start, end in _last_leaf(signed.size)]
-            verify_inclusion(previous.index, signed.size, leaf, path, signed.root)
-        elif leaf != last:
-            raise log_corrupt(head.log, f"entry {previous.index} is not the one that was signed")
-    except VerificationError as error:
-        raise log_corrupt(head.log, f"its newest checkpoint does not hold: {error.message}") from error
-    return edge, previous
-
-
-def _follow(row: StoredEntry, previous: Entry | None, origin: str) -> Entry:
-    """Read a stored entry and hold it against the one before."""
-    entry = read_stored(row)
-    try:
-        require_known_type(entry)
-        if previous is None:
-            check_first(entry, origin)
-        else:
-            check_next(previous, entry)
-    except VerificationError as error:
-        raise log_corrupt(row.log, f"{error.code}: {error.message}") from error
-    return entry

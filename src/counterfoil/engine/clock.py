@@ -1,6 +1,6 @@
 """The host's clock, watched.
 
-Source: docs/spec/entry.md (times of a log strictly increase); docs/operations.md.
+Source: docs/spec/entry.md (times of a log strictly increase); docs/operations/README.md.
 """
 
 from __future__ import annotations

@@ -16,9 +16,11 @@ from counterfoil.engine import customers, prove
 from counterfoil.engine.audit import Progress, audit_log
 from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
 from counterfoil.engine.operator import Operator, claim_store
-from counterfoil.engine.record import Delta, Randomness, Recorded, check_unit, record_many
+from counterfoil.engine.record import Recorded, record_many
+from counterfoil.engine.request import Delta, Randomness, check_unit
 from counterfoil.engine.store import Store
 from counterfoil.engine.stored import iter_checkpoints, read_checkpoint, require_head
+from counterfoil.engine.transact import transact
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 
 
@@ -60,8 +62,7 @@ class Engine:
             EngineError: `invalid-field`.
         """
         check_unit(unit)
-        with self._store.write() as transaction:
-            transaction.set_tenant_unit(self.tenant, unit)
+        transact(self._store, lambda transaction: transaction.set_tenant_unit(self.tenant, unit))
 
     # Recording.
 

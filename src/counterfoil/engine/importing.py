@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from counterfoil.engine.record import Delta, Recorded
+from counterfoil.engine.record import Recorded
+from counterfoil.engine.request import Delta
 from counterfoil.engine.rows import Row
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import IMPORT_BATCH_ITEMS

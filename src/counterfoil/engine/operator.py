@@ -17,7 +17,8 @@ from counterfoil.core.reference import (
     customer_reference,
     reference_check,
 )
-from counterfoil.engine.store import Identity, Store
+from counterfoil.engine.store import Identity, Store, WriteTransaction
+from counterfoil.engine.transact import transact
 from counterfoil.errors import EngineError, MalformedError
 
 
@@ -82,13 +83,16 @@ def claim_store(store: Store, operator: Operator) -> None:
     with store.read() as view:
         found = view.identity()
     if found is None:
-        with store.write() as transaction:
-            # Another process may have claimed it since.
-            found = transaction.identity()
-            if found is None:
-                transaction.set_identity(operator.identity)
-                return
+        found = transact(store, lambda transaction: _claim(transaction, operator.identity))
     check_identity(found, operator)
+
+
+def _claim(transaction: WriteTransaction, identity: Identity) -> Identity:
+    """Say whom the store belongs to; another process may have said so since."""
+    found = transaction.identity()
+    if found is None:
+        transaction.set_identity(identity)
+    return found or identity
 
 
 def check_identity(found: Identity, operator: Operator) -> None:

@@ -130,7 +130,7 @@ def receipts(store: Store, operator: Operator, tenant: str, log: bytes) -> Itera
             raise log_corrupt(log, f"entries are missing between {start} and {end}")
         prover = _Prover(log, checkpoint, tiles)
         for row in rows:
-            if row.key_prefix is not None or read_stored(row).type == DELTA:
+            if read_stored(row).type == DELTA:
                 yield prover.prove(row, opening)
 
 

@@ -3,7 +3,7 @@
 One transaction holds all of it: lock the heads of the logs in one order, read the clock, look the idempotency keys
 up, append, move the heads.  Answers are given after it has committed.
 
-A request goes through three rooms:  `prepare` (pure: is it a valid request?)  ->  `_Batch` (under the lock: is it new,
+A request goes through three rooms:  `Preparation` (pure: is it a valid request?)  ->  `_Batch` (under the lock: is it new,
 and what entry does it make?)  ->  `Recorded`.
 
 Source: docs/spec/entry.md, docs/spec/details.md; docs/recording.md for retries and batches.
@@ -11,70 +11,33 @@ Source: docs/spec/entry.md, docs/spec/details.md; docs/recording.md for retries 
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Final, NamedTuple
 
-from counterfoil.core.amount import TOTAL_NANO_END, read_amount
-from counterfoil.core.details import commit, delta_details
-from counterfoil.core.encoding import JsonValue, canonical_json, excerpt
+from counterfoil.core.amount import TOTAL_NANO_END
+from counterfoil.core.details import commit
+from counterfoil.core.encoding import canonical_json
 from counterfoil.core.entry import DELTA, Entry, format_delta, format_open, parse_entry
 from counterfoil.core.reference import (
     format_record_id,
-    hash_idempotency_key,
-    idempotency_prefix,
-    parse_record_id,
 )
-from counterfoil.core.timestamp import format_time, read_time, to_microseconds
+from counterfoil.core.timestamp import format_time, month_end, to_microseconds
 from counterfoil.engine.clock import next_time
 from counterfoil.engine.operator import Operator
-from counterfoil.engine.store import HeadMove, Store, StoredEntry, WriteTransaction
-from counterfoil.engine.stored import key_prefix, log_corrupt, read_last, read_stored
-from counterfoil.errors import CounterfoilError, EngineError, MalformedError
+from counterfoil.engine.request import Delta, Preparation, Prepared, Randomness, check_key, check_unit
+from counterfoil.engine.store import HeadMove, NewEntry, Store, StoredEntry, WriteTransaction
+from counterfoil.engine.stored import log_corrupt, read_last, read_stored
+from counterfoil.engine.transact import transact
+from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import (
     BATCH_ITEMS_MAX,
-    IDEMPOTENCY_KEY_CHARACTERS_MAX,
     SALT_BYTES,
-    UNIT_CHARACTERS_MAX,
 )
 
-Randomness = Callable[[int], bytes]
-"""Returns so many unpredictable bytes."""
-
 DEFAULT_UNIT: Final = "credits"
-_KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{IDEMPOTENCY_KEY_CHARACTERS_MAX}}}", re.ASCII)
-_UNIT: Final = re.compile(rf"[\x21-\x7e]{{1,{UNIT_CHARACTERS_MAX}}}", re.ASCII)
-_RANDOM_KEY_BYTES: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """A request to record a change of a customer's balance.
-
-    Attributes:
-        customer_id: whose; the first delta opens the customer's log.
-        amount: a decimal number: text, int or Decimal, never a float.
-        reason: what for, in words.
-        reference_id: the sender's own name for it, an invoice line say.
-        metadata: a JSON object; numbers must be exact doubles, anything else goes as a string.
-        idempotency_key: the same key again is the same delta again; a random one is made where there is none.
-        effective_at: when it happened, RFC 3339 or a date.
-        adjusts: the recordId of an earlier delta of this customer that it corrects.
-        unit: the unit of a new log; must be that of the log where it exists.
-    """
-
-    customer_id: str
-    amount: str | int | Decimal
-    reason: str
-    reference_id: str | None = None
-    metadata: dict[str, JsonValue] | None = None
-    idempotency_key: str | None = None
-    effective_at: str | None = None
-    adjusts: str | None = None
-    unit: str | None = None
+# Entries so near each other are read as one range.
+_NEIGHBOURS: Final = 64
 
 
 class Recorded(NamedTuple):
@@ -100,22 +63,6 @@ class Recorded(NamedTuple):
         return parse_entry(self.data)
 
 
-class Prepared(NamedTuple):
-    """A valid request, in the terms of entries."""
-
-    log: bytes
-    customer_id: str
-    unit: str | None
-    amount: int
-    details: bytes
-    key_text: str
-    key: bytes
-    key_prefix: int
-    key_is_new: bool
-    effective_at: str | None
-    adjusts: int | None
-
-
 @dataclass(slots=True)
 class _Tail:
     """A log while the batch adds to it: its last entry, and the time of that in microseconds."""
@@ -124,8 +71,9 @@ class _Tail:
     last: Entry
     time: int
     sealed_size: int
+    close_at: int | None
     # This batch's own entries by key: they are not in the store yet.
-    added: dict[bytes, StoredEntry] = field(default_factory=dict)
+    added: dict[bytes, NewEntry] = field(default_factory=dict)
 
 
 def record_many(
@@ -161,111 +109,20 @@ def record_many(
     if len(requests) > BATCH_ITEMS_MAX:
         raise EngineError("invalid-field", f"a batch has at most {BATCH_ITEMS_MAX} items", field="batch")
     if batch_key is not None:
-        _check_key(batch_key)
-    preparing = _Preparation(operator, tenant, randomness, batch_key)
+        check_key(batch_key)
+    preparing = Preparation(operator, tenant, randomness, batch_key)
     prepared = [preparing.attempt(position, request) for position, request in enumerate(requests)]
     valid = [item for item in prepared if isinstance(item, Prepared)]
     if not valid:
         return [item for item in prepared if not isinstance(item, Prepared)]
-    with store.write() as transaction:
+
+    def write(transaction: WriteTransaction) -> list[Recorded | CounterfoilError]:
         batch = _Batch(transaction, operator, tenant, valid, randomness)
         answers = [batch.attempt(item) if isinstance(item, Prepared) else item for item in prepared]
         batch.append()
-    return answers
+        return answers
 
-
-class _Preparation:
-    """What the requests of one batch share while they are checked."""
-
-    def __init__(
-        self, operator: Operator, tenant: str, randomness: Randomness, batch_key: str | None
-    ) -> None:
-        self._operator = operator
-        self._tenant = tenant
-        self._randomness = randomness
-        self._batch_key = batch_key
-        self._logs: dict[str, tuple[bytes, bytes]] = {}
-
-    def attempt(self, position: int, request: Delta) -> Prepared | CounterfoilError:
-        try:
-            return self._prepare(position, request)
-        except MalformedError as error:
-            return EngineError("invalid-field", error.message)
-        except EngineError as error:
-            return error
-
-    def _prepare(self, position: int, request: Delta) -> Prepared:
-        if not isinstance(request, Delta):
-            raise EngineError("invalid-field", "an item of a batch is a Delta", field="batch")
-        log, prefix = self._log(request.customer_id)
-        key_text, is_new = self._key(position, request.idempotency_key)
-        key = hash_idempotency_key(self._operator.reference_key, prefix, key_text)
-        if request.unit is not None:
-            check_unit(request.unit)
-        return Prepared(
-            log,
-            request.customer_id,
-            request.unit,
-            read_amount(request.amount),
-            _details(request),
-            key_text,
-            key,
-            key_prefix(key),
-            is_new,
-            None if request.effective_at is None else read_time(request.effective_at),
-            None if request.adjusts is None else _adjusted_index(log, request.adjusts),
-        )
-
-    def _log(self, customer_id: str) -> tuple[bytes, bytes]:
-        # A type that is no str may be unhashable; log_of refuses it.
-        known = self._logs.get(customer_id) if isinstance(customer_id, str) else None
-        if known is None:
-            log = self._operator.log_of(self._tenant, customer_id)
-            known = self._logs[customer_id] = (log, idempotency_prefix(log))
-        return known
-
-    def _key(self, position: int, key: str | None) -> tuple[str, bool]:
-        if key is not None:
-            _check_key(key)
-            return key, False
-        if self._batch_key is not None:
-            return hashlib.sha256(f"{self._batch_key}\n{position}".encode("ascii")).hexdigest(), False
-        return self._randomness(_RANDOM_KEY_BYTES).hex(), True
-
-
-def check_unit(unit: str) -> str:
-    """Return a unit.
-
-    Raises:
-        EngineError: `invalid-field`.
-    """
-    if not isinstance(unit, str) or not _UNIT.fullmatch(unit):
-        raise EngineError("invalid-field", f"not a unit: {excerpt(unit)}", field="unit")
-    return unit
-
-
-def _check_key(key: str) -> None:
-    if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise EngineError(
-            "invalid-field", "an idempotency key is 1 to 255 visible ASCII characters", field="idempotencyKey"
-        )
-
-
-def _details(request: Delta) -> bytes:
-    if not isinstance(request.reason, str) or not request.reason:
-        raise EngineError("invalid-field", "a delta needs a reason in words", field="reason")
-    if request.reference_id is not None and not isinstance(request.reference_id, str):
-        raise EngineError("invalid-field", "a reference is text", field="referenceId")
-    if request.metadata is not None and not isinstance(request.metadata, dict):
-        raise EngineError("invalid-field", "metadata is a JSON object", field="metadata")
-    return delta_details(request.reason, request.reference_id, request.metadata)
-
-
-def _adjusted_index(log: bytes, record_id: str) -> int:
-    other, index = parse_record_id(record_id)
-    if other != log:
-        raise EngineError("invalid-field", "a delta adjusts one of the same customer", field="adjusts")
-    return index
+    return transact(store, write)
 
 
 class _Batch:
@@ -287,11 +144,11 @@ class _Batch:
         wanted = [
             (item.log, item.key_prefix) for item in items if not item.key_is_new and item.log in self._heads
         ]
-        self._stored = transaction.find_keys(wanted) if wanted else {}
+        self._places, self._bearers = _bearers(transaction, wanted)
         # One call for all salts: one for each item, and one for each log, which may have to be opened.
         self._salts = iter_salts(randomness, len(items) + len({item.log for item in items}))
         self._tails: dict[bytes, _Tail] = {}
-        self._rows: list[StoredEntry] = []
+        self._rows: list[NewEntry] = []
 
     def attempt(self, item: Prepared) -> Recorded | CounterfoilError:
         try:
@@ -303,7 +160,7 @@ class _Batch:
         """Write what the batch has made."""
         if self._rows:
             moves = [
-                HeadMove(log, tail.tenant, tail.last.index + 1, tail.sealed_size)
+                HeadMove(log, tail.tenant, tail.last.index + 1, tail.sealed_size, tail.close_at)
                 for log, tail in self._tails.items()
                 if tail.added
             ]
@@ -327,20 +184,25 @@ class _Batch:
                 raise log_corrupt(log, "its head names another tenant")
             last = read_last(head)
             tail = self._tails[log] = _Tail(
-                head.tenant, last, to_microseconds(last.recorded_at), head.sealed_size
+                head.tenant, last, to_microseconds(last.recorded_at), head.sealed_size, head.close_at
             )
         return tail
 
     def _find(self, item: Prepared, tail: _Tail) -> tuple[Entry, StoredEntry] | None:
         """Return the entry that bears the item's key, with its row."""
         if (added := tail.added.get(item.key)) is not None:
-            return read_stored(added), added
+            row = StoredEntry(added.log, added.index, added.entry, added.salt, added.value)
+            return read_stored(row), row
         wanted = item.key.hex()
         # The prefix is a hint: the entry's own bytes decide.
-        for row in self._stored.get((item.log, item.key_prefix), ()):
-            entry = read_stored(row)
+        for index in self._places.get((item.log, item.key_prefix), ()):
+            bearer = self._bearers.get((item.log, index))
+            if bearer is None:
+                # It may bear the key: to record the delta again would be to record it twice.
+                raise log_corrupt(item.log, f"entry {index} is missing")
+            entry = read_stored(bearer)
             if entry.key == wanted:
-                return entry, row
+                return entry, bearer
         return None
 
     def _check_adjusts(self, item: Prepared, tail: _Tail | None) -> None:
@@ -350,6 +212,8 @@ class _Batch:
             raise EngineError("record-not-found", "there is no such delta to adjust", field="adjusts")
         # Behind what is stored stand this batch's own entries, which are deltas but for the one that opens the log.
         rows = self._transaction.entries(item.log, item.adjusts, item.adjusts + 1)
+        if not rows and (head := self._heads.get(item.log)) is not None and item.adjusts < head.size:
+            raise log_corrupt(item.log, f"entry {item.adjusts} is missing")
         if not item.adjusts or any(read_stored(row).type != DELTA for row in rows):
             raise EngineError("invalid-field", "what a delta adjusts is a delta", field="adjusts")
 
@@ -386,18 +250,23 @@ class _Batch:
         if opened is not None:
             self._tails[item.log] = tail
             self._rows.append(opened)
-        row = StoredEntry(item.log, entry.index, data, item.key_prefix, salt, item.details)
+        row = NewEntry(item.log, entry.index, data, item.key_prefix, salt, item.details)
         self._rows.append(row)
         tail.added[item.key] = row
         tail.last, tail.time = entry, time
+        if tail.close_at is None or time >= tail.close_at:
+            tail.close_at = month_end(time)
         record_id = format_record_id(item.log, entry.index)
         return Recorded(record_id, item.customer_id, item.key_text, data, replayed=False)
 
-    def _open(self, item: Prepared) -> tuple[StoredEntry, _Tail]:
+    def _open(self, item: Prepared) -> tuple[NewEntry, _Tail]:
         time = next_time(self._now, self._now - 1)
         unit = item.unit or self._transaction.tenant_unit(self._tenant) or DEFAULT_UNIT
-        if not _UNIT.fullmatch(unit):
-            raise EngineError("log-corrupt", f"the stored unit of tenant {self._tenant} is none")
+        try:
+            check_unit(unit)
+        except EngineError as error:
+            message = f"the stored unit of tenant {self._tenant} is none"
+            raise EngineError("log-corrupt", message) from error
         value = canonical_json({"customerId": item.customer_id})
         salt = next(self._salts)
         data = format_open(
@@ -406,9 +275,32 @@ class _Batch:
             details=commit(salt, value),
             origin=self._operator.origin(self._tenant, item.log),
         )
-        return StoredEntry(item.log, 0, data, None, salt, value), _Tail(
-            self._tenant, parse_entry(data), time, 0
+        return NewEntry(item.log, 0, data, None, salt, value), _Tail(
+            self._tenant, parse_entry(data), time, 0, None
         )
+
+
+def _bearers(
+    transaction: WriteTransaction, wanted: Sequence[tuple[bytes, int]]
+) -> tuple[Mapping[tuple[bytes, int], list[int]], dict[tuple[bytes, int], StoredEntry]]:
+    """Return for each (log, key_prefix) the indices of the entries that may bear the key, and these by (log, index)."""
+    if not wanted:
+        return {}, {}
+    places = transaction.find_keys(wanted)
+    ranges = _ranges({(log, index) for (log, _), indices in places.items() for index in indices})
+    found = transaction.entries_of(ranges)
+    return places, {(row.log, row.index): row for rows in found.values() for row in rows}
+
+
+def _ranges(places: set[tuple[bytes, int]]) -> list[tuple[bytes, int, int]]:
+    """Return ranges that hold these (log, index): a batch that is sent again asks for neighbours."""
+    ranges: list[tuple[bytes, int, int]] = []
+    for log, index in sorted(places):
+        if ranges and ranges[-1][0] == log and index - ranges[-1][2] < _NEIGHBOURS:
+            ranges[-1] = (log, ranges[-1][1], index + 1)
+        else:
+            ranges.append((log, index, index + 1))
+    return ranges
 
 
 def iter_salts(randomness: Randomness, count: int) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ from typing import IO, Final, NamedTuple
 from counterfoil.core.amount import format_nano, read_amount
 from counterfoil.core.encoding import JsonValue, NumberToken, exact_numbers, excerpt, read_json
 from counterfoil.engine.lines import BOM, Record, read_lines, read_records, too_long, without_line_end
-from counterfoil.engine.record import Delta
+from counterfoil.engine.request import Delta
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 from counterfoil.limits import DETAILS_BYTES_MAX, IMPORT_LINE_BYTES_MAX
 

@@ -11,6 +11,8 @@ Rules that every store keeps:
   method that failed has undone it too, whether or not its exception was caught: the block ends with that exception.
 - After `lock_heads` returns, no other transaction changes these logs until this one ends.
 - `read()` sees one consistent state.  Blocks are short; the engine reads long ranges in pages.
+- Where the database asks for it, `write()` ends with a `ConflictError`: nothing was done, and the same block again may
+  pass (`counterfoil.engine.transact`).
 - What goes wrong comes out as an `EngineError`: `store-unavailable` (not done, may be tried again),
   `commit-outcome-unknown` (may be done), `out-of-space`, `io-error`, `log-corrupt`, `unsafe-settings`.
 """
@@ -31,6 +33,7 @@ class Head(NamedTuple):
         size: entries stored; a log that exists has at least one.
         sealed_size: the size under the newest seal, 0 without one.
         checkpoint_size: the size under the newest checkpoint, 0 without one.
+        close_at: as in `HeadMove`.
         last_entry: the exact bytes of entry `size - 1`; None where that is missing, or an entry stands behind it: the
             engine says `log-corrupt`, of this log alone.
     """
@@ -40,20 +43,21 @@ class Head(NamedTuple):
     size: int
     sealed_size: int
     checkpoint_size: int
+    close_at: int | None
     last_entry: bytes | None
 
 
-class StoredEntry(NamedTuple):
-    """One entry with what is kept beside it.
+class NewEntry(NamedTuple):
+    """An entry to append.
 
     Attributes:
         log: the 20-byte customer reference.
         index: its position, from 0.
-        entry: its exact bytes, which are the leaf.
-        key_prefix: the first 8 bytes of the entry's `key` as a signed big-endian integer: a hint for
-            `find_keys`, never an answer.  None for entries without a key.
-        salt: 32 bytes, or None where the details are erased or the entry has none.
-        value: the canonical JSON of the details, or None likewise.
+        entry: its exact bytes, which are the leaf; at most `ENTRY_BYTES_MAX`.
+        key_prefix: the first 8 bytes of the entry's `key` as a signed big-endian integer, for `find_keys`; None for
+            entries without a key.
+        salt: 32 bytes, or None where the entry has no details.
+        value: the canonical JSON of the details, or None likewise; at most `DETAILS_BYTES_MAX`.
     """
 
     log: bytes
@@ -64,13 +68,41 @@ class StoredEntry(NamedTuple):
     value: bytes | None
 
 
+class StoredEntry(NamedTuple):
+    """One entry with what is kept beside it.
+
+    Attributes:
+        log: the 20-byte customer reference.
+        index: its position, from 0.
+        entry: its exact bytes, which are the leaf.
+        salt: 32 bytes, or None where the details are erased or the entry has none.
+        value: the canonical JSON of the details, or None likewise.
+    """
+
+    log: bytes
+    index: int  # type: ignore[assignment]  # see above
+    entry: bytes
+    salt: bytes | None
+    value: bytes | None
+
+
 class HeadMove(NamedTuple):
-    """The head of a log after entries were appended; a log that is not there yet is made."""
+    """The head of a log after entries were appended; a log that is not there yet is made.
+
+    Attributes:
+        log: the 20-byte customer reference.
+        tenant: whose log it is.
+        size: entries stored.
+        sealed_size: the size under the newest seal, 0 without one.
+        close_at: the end of the UTC month of the newest delta, in microseconds since 1970-01-01T00:00:00Z, as long as
+            no seal behind that instant closes the month; None where nothing is to be closed.
+    """
 
     log: bytes
     tenant: str
     size: int
     sealed_size: int
+    close_at: int | None
 
 
 class TileKey(NamedTuple):
@@ -96,6 +128,13 @@ class StoredCheckpoint(NamedTuple):
     log: bytes
     size: int
     note: bytes
+
+
+class Claim(NamedTuple):
+    """A log that a worker has taken for itself, and whose it is."""
+
+    log: bytes
+    tenant: str
 
 
 class Identity(NamedTuple):
@@ -134,7 +173,13 @@ class ReadTransaction(Protocol):
         """Return the entries `[start, end)` of one log that are there, ascending by index."""
 
     def entries_of(self, ranges: Sequence[tuple[bytes, int, int]]) -> dict[bytes, list[StoredEntry]]:
-        """Return for each (log, start, end) what `entries` would; at most one range a log."""
+        """Return for each log what `entries` would for its (log, start, end); ranges of one log ascend, and none meet."""
+
+    def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[int]]:
+        """Return for each (log, key_prefix) the indices of the entries appended with it, ascending; absent where none.
+
+        A hint, never an answer: the entries' own bytes say what key they bear.
+        """
 
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         """Return up to `limit` checkpoints of one log with a size above `after`, ascending by size."""
@@ -167,11 +212,27 @@ class WriteTransaction(ReadTransaction, Protocol):
         A log that does not exist is locked too: nobody else makes it meanwhile.
         """
 
-    def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[StoredEntry]]:
-        """Return for each (log, key_prefix) the entries that bear the prefix, ascending; absent where there is none."""
-
-    def append(self, entries: Sequence[StoredEntry], moves: Sequence[HeadMove]) -> None:
+    def append(self, entries: Sequence[NewEntry], moves: Sequence[HeadMove]) -> None:
         """Append entries and move the heads of their logs; the logs are locked."""
+
+    def settle(self, sizes: Mapping[bytes, int]) -> None:
+        """Say of locked logs that their entries below a size are sealed, and will not change but for erased details.
+
+        The store may now keep them where they take less room: as many as it likes, at once or at a later call.
+        Nothing that is read changes by it.
+        """
+
+    def claim(self, now: int, until: int, *, limit: int) -> list[Claim]:
+        """Claim up to `limit` logs, of any tenant, with entries that no checkpoint covers.  Crosses logs.
+
+        What another transaction has locked is waited for only where nothing else is left.  What others claimed for
+        longer than `now` is passed over; but not what they claimed for longer than `until`: nobody does, but by a clock
+        that was ahead and was put right.  A claim keeps back other claims alone, until `until` or the log's next
+        checkpoint.
+        """
+
+    def claim_to_close(self, now: int, until: int, *, limit: int) -> list[Claim]:
+        """As `claim`, of logs whose `close_at` lies at or before `now`.  Crosses logs."""
 
     def put_checkpoints(self, checkpoints: Sequence[NewCheckpoint]) -> None:
         """Publish checkpoints of locked logs and advance each log's `checkpoint_size` from `old_size` to `size`.

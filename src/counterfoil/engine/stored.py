@@ -64,7 +64,7 @@ def read_last(head: Head) -> Entry:
     """
     if head.last_entry is None:
         raise log_corrupt(head.log, f"its last entry is not entry {head.size - 1}")
-    return read_stored(StoredEntry(head.log, head.size - 1, head.last_entry, None, None, None))
+    return read_stored(StoredEntry(head.log, head.size - 1, head.last_entry, None, None))
 
 
 def read_details(row: StoredEntry, entry: Entry) -> dict[str, JsonValue] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise EngineError("io-error", f"cannot look for {path}: {error.strerror}") from error
+        raise os_refusal(error, f"cannot look for {path}") from error
     except ValueError as error:
         raise EngineError("usage", f"not a path: {str(path)!r}") from error
     return True
@@ -40,3 +41,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, so that their names are durable; one that is there is left as it is.
+
+    Raises:
+        OSError: the system's own.
+    """
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def os_refusal(error: OSError, words: str) -> EngineError:
+    """Return the refusal that an error of the system stands for: `io-error`, or `out-of-space`."""
+    code = "out-of-space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "io-error"
+    return EngineError(code, f"{words}: {error.strerror}")

@@ -5,7 +5,9 @@ r"""The key folder: the operator's private keys on disk.
     operator.vkey        the public verifier key and a newline; for auditors, to be handed on
 
 The folder is the owner's alone (0700), and so are the first two files (0600).  A folder is made once: nothing here
-overwrites a key.  Private bytes stand in no message, `repr` or pickle.
+overwrites a key.  A new folder gets its name when all is in it, so that one that was cut short is no key folder: what
+it leaves is a `.keys-*.new` beside it, which nobody was given and may be removed.  Private bytes stand in no message,
+`repr` or pickle.
 
 Source: docs/spec/note.md (the verifier key), docs/spec/reference.md (the reference key).
 """
@@ -14,10 +16,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -35,7 +39,10 @@ from counterfoil.core.note import VerifierKey, parse_verifier_key, verifier_key
 from counterfoil.core.reference import OPERATOR_PATTERN, check_operator
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import KEY_FILE_BYTES_MAX, REFERENCE_KEY_BYTES
-from counterfoil.storage.files import is_there, sync_folder
+from counterfoil.storage.files import is_there, make_folder, os_refusal, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SIGNING_KEY_FILE: Final = "signing-key.pem"
 REFERENCE_KEY_FILE: Final = "reference-key.txt"
@@ -83,6 +90,9 @@ def create_key_folder(
 ) -> KeyFolder:
     """Write the keys of an operator into a new or empty folder, durably, and load them back.
 
+    A new folder is there as a whole or not at all.  One that is there already, an empty one that somebody prepared or
+    mounted, is filled in place: a process that is killed meanwhile leaves files that do not load.
+
     Args:
         path: the folder.
         operator: its name, which is permanent.
@@ -93,7 +103,7 @@ def create_key_folder(
     Raises:
         MalformedError: where the name, the seed or the reference key is none.
         EngineError: `usage`, where the folder holds keys already or the passphrase is empty, over 1,023 bytes or not UTF-8; `unsafe-settings`,
-            where others may enter it; `io-error`.
+            where others may enter it; `out-of-space`, `io-error`.
     """
     path = Path(path)
     public = verifier_key(check_operator(operator), SigningKey(signing_seed).public_key)
@@ -105,21 +115,16 @@ def create_key_folder(
             f"counterfoil/reference-key@v1\n{operator}\n{reference_key.hex()}\n".encode(),
             0o600,
         ),
-        # Last, so that a folder that was cut short does not load.
+        # Last, so that files that were cut short do not load.
         VERIFIER_KEY_FILE: (f"{public}\n".encode(), 0o644),
     }
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_others(path, path.stat())
-        for name in files:
-            if (path / name).exists():
-                raise EngineError("usage", f"{path / name} is there already; keys are never overwritten")
-        for name, (content, mode) in files.items():
-            _write_new(path / name, content, mode)
-        sync_folder(path)
-        sync_folder(path.parent)
+        if path.is_dir():
+            _fill(path, files)
+        else:
+            _make(path, files)
     except OSError as error:
-        raise EngineError("io-error", f"cannot write the key folder {path}: {error.strerror}") from error
+        raise os_refusal(error, f"cannot write the key folder {path}") from error
     return load_key_folder(path, passphrase)
 
 
@@ -250,9 +255,43 @@ def _refuse_others(path: Path, status: os.stat_result) -> None:
         raise EngineError("unsafe-settings", f"{path} is open to others: chmod {mode} {path}")
 
 
-def _write_new(path: Path, content: bytes, mode: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _make(path: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
+    make_folder(path.parent)
+    draft = path.with_name(f".keys-{os.urandom(8).hex()}.new")
+    draft.mkdir(mode=0o700)
+    try:
+        _write_new(draft, files)
+        # Onto a folder that somebody has filled since, this fails.
+        draft.rename(path)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _fill(path: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
+    _refuse_others(path, path.stat())
+    for name in files:
+        if (path / name).exists():
+            raise EngineError("usage", f"{path / name} is there already; keys are never overwritten")
+    _write_new(path, files)
+    sync_folder(path.parent)
+
+
+def _write_new(folder: Path, files: Mapping[str, tuple[bytes, int]]) -> None:
+    """Write new files durably; where that fails or is interrupted, none of them stays."""
+    made = []
+    try:
+        for name, (content, mode) in files.items():
+            handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            made.append(folder / name)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        sync_folder(folder)
+    except BaseException:
+        for path in made:
+            with suppress(OSError):
+                path.unlink()
+        raise

@@ -11,10 +11,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from counterfoil.engine.store import (
+    Claim,
     Head,
     HeadMove,
     Identity,
     NewCheckpoint,
+    NewEntry,
     StoredCheckpoint,
     StoredEntry,
     TileKey,
@@ -79,7 +81,8 @@ class _Rows:
         self.units: dict[str, str] = {}
         self.heads: dict[bytes, HeadMove] = {}
         self.entries: defaultdict[bytes, list[StoredEntry]] = defaultdict(list)
-        self.by_key: defaultdict[tuple[bytes, int], list[StoredEntry]] = defaultdict(list)
+        self.by_key: defaultdict[tuple[bytes, int], list[int]] = defaultdict(list)
+        self.claimed_until: dict[bytes, int] = {}
         self.checkpoints: defaultdict[bytes, list[StoredCheckpoint]] = defaultdict(list)
         self.tiles: dict[TileKey, bytes] = {}
 
@@ -112,7 +115,13 @@ class _Reading:
         return found[bisect_left(found, start, key=_INDEX) : bisect_left(found, end, key=_INDEX)]
 
     def entries_of(self, ranges: Sequence[tuple[bytes, int, int]]) -> dict[bytes, list[StoredEntry]]:
-        return {log: self.entries(log, start, end) for log, start, end in ranges}
+        found: dict[bytes, list[StoredEntry]] = {}
+        for log, start, end in ranges:
+            found.setdefault(log, []).extend(self.entries(log, start, end))
+        return found
+
+    def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[int]]:
+        return {key: list(self._rows.by_key[key]) for key in wanted if self._rows.by_key.get(key)}
 
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         found = self._rows.checkpoints.get(log, [])
@@ -137,7 +146,9 @@ class _Reading:
         entries = self._rows.entries.get(log)
         last = entries[-1] if entries else None
         data = last.entry if last is not None and last.index == head.size - 1 else None
-        return Head(*head, self._checkpoint_size(log), data)
+        return Head(
+            log, head.tenant, head.size, head.sealed_size, self._checkpoint_size(log), head.close_at, data
+        )
 
 
 class _Writing(_Reading):
@@ -169,21 +180,38 @@ class _Writing(_Reading):
     def lock_heads(self, logs: Iterable[bytes]) -> dict[bytes, Head]:
         return self.heads(list(logs))
 
-    def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[StoredEntry]]:
-        return {key: list(self._rows.by_key[key]) for key in wanted if self._rows.by_key.get(key)}
-
-    def append(self, entries: Sequence[StoredEntry], moves: Sequence[HeadMove]) -> None:
+    def append(self, entries: Sequence[NewEntry], moves: Sequence[HeadMove]) -> None:
         for entry in entries:
             log = self._rows.entries[entry.log]
             if log and entry.index <= log[-1].index:
                 raise self._refusal(
                     "log-corrupt", f"entry {entry.index} is there already", log=f"0x{entry.log.hex()}"
                 )
-            self._add(log, entry)
+            self._add(log, StoredEntry(entry.log, entry.index, entry.entry, entry.salt, entry.value))
             if entry.key_prefix is not None:
-                self._add(self._rows.by_key[entry.log, entry.key_prefix], entry)
+                self._add(self._rows.by_key[entry.log, entry.key_prefix], entry.index)
         for move in moves:
             self._set(self._rows.heads, move.log, move)
+
+    def settle(self, sizes: Mapping[bytes, int]) -> None:
+        """There is nowhere that entries would take less room."""
+
+    def claim(self, now: int, until: int, *, limit: int) -> list[Claim]:
+        return self._claim(lambda head: head.size > self._checkpoint_size(head.log), now, until, limit)
+
+    def claim_to_close(self, now: int, until: int, *, limit: int) -> list[Claim]:
+        return self._claim(lambda head: head.close_at is not None and head.close_at <= now, now, until, limit)
+
+    def _claim(self, due: Callable[[HeadMove], bool], now: int, until: int, limit: int) -> list[Claim]:
+        held = self._rows.claimed_until
+        found = [
+            Claim(log, head.tenant)
+            for log, head in self._rows.heads.items()
+            if due(head) and not now < held.get(log, 0) <= until
+        ][:limit]
+        for claim in found:
+            self._set(held, claim.log, until)
+        return found
 
     def put_checkpoints(self, checkpoints: Sequence[NewCheckpoint]) -> None:
         sizes = {
@@ -199,6 +227,7 @@ class _Writing(_Reading):
                 )
         for new in checkpoints:
             self._add(self._rows.checkpoints[new.log], StoredCheckpoint(new.log, new.size, new.note))
+            self._set(self._rows.claimed_until, new.log, 0)
 
     def put_tiles(self, tiles: Mapping[TileKey, bytes]) -> None:
         for key, hashes in tiles.items():

@@ -19,6 +19,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from counterfoil.testing.claims import (
+    a_checkpoint_frees_its_log,
+    a_claim_is_kept_until_it_ends,
+    a_claim_of_a_clock_that_was_ahead_is_none,
+    a_failed_block_claims_nothing,
+    claims_are_limited,
+    months_that_are_over_are_claimed,
+    no_two_claim_the_same_log,
+    the_end_of_the_month_comes_back,
+)
 from counterfoil.testing.contents import (
     a_log_without_its_last_entry_holds_up_no_other,
     an_empty_store_holds_nothing,
@@ -35,6 +45,13 @@ from counterfoil.testing.contents import (
     what_is_written_is_there_after_reopening,
 )
 from counterfoil.testing.parts import MakeStore
+from counterfoil.testing.settling import (
+    a_failed_block_settles_nothing,
+    a_settled_log_goes_on,
+    ranges_of_one_log_are_read_together,
+    settling_changes_nothing_that_is_read,
+    settling_keeps_logs_apart,
+)
 from counterfoil.testing.transactions import (
     a_failed_block_leaves_no_trace,
     a_lock_keeps_other_writers_out,
@@ -69,6 +86,19 @@ STORE_CHECKS: Final = (
     a_lock_keeps_other_writers_out,
     writers_lose_nothing,
     a_view_does_not_change,
+    settling_changes_nothing_that_is_read,
+    a_settled_log_goes_on,
+    ranges_of_one_log_are_read_together,
+    a_failed_block_settles_nothing,
+    settling_keeps_logs_apart,
+    the_end_of_the_month_comes_back,
+    a_claim_is_kept_until_it_ends,
+    a_claim_of_a_clock_that_was_ahead_is_none,
+    a_checkpoint_frees_its_log,
+    claims_are_limited,
+    months_that_are_over_are_claimed,
+    a_failed_block_claims_nothing,
+    no_two_claim_the_same_log,
 )
 
 

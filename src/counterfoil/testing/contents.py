@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Final
 
-from counterfoil.engine.store import HeadMove, Identity, NewCheckpoint, StoredCheckpoint, StoredEntry, TileKey
+from counterfoil.engine.store import HeadMove, Identity, NewCheckpoint, NewEntry, StoredCheckpoint, TileKey
 from counterfoil.limits import INTEGER_MAX
 from counterfoil.testing.parts import (
     OTHER_TENANT,
@@ -23,6 +23,7 @@ from counterfoil.testing.parts import (
     prefix_of,
     refused,
     state_of,
+    stored,
 )
 
 # More than a store is likely to put into one statement, and around the powers of two.
@@ -76,19 +77,21 @@ def bytes_come_back_as_they_were(make_store: MakeStore) -> None:
     log = make_log(0)
     every_byte = bytes(range(256))
     entries = [
-        StoredEntry(log, 0, every_byte, None, None, None),
-        StoredEntry(log, 1, b"\x00", 0, bytes(32), b""),
-        StoredEntry(log, 2, b"\xff\x00'\"", -1, every_byte[:32], every_byte),
-        StoredEntry(log, 3, b"{}", 1, None, None),
+        NewEntry(log, 0, every_byte, None, None, None),
+        NewEntry(log, 1, b"\x00", 0, bytes(32), b""),
+        NewEntry(log, 2, b"\xff\x00'\"", -1, every_byte[:32], every_byte),
+        NewEntry(log, 3, b"{}", 1, None, None),
     ]
     hashes = every_byte * 32
     with closing(make_store("bytes")) as store:
         with store.write() as transaction:
-            transaction.append(entries, [HeadMove(log, TENANT, 4, 4)])
+            transaction.append(entries, [HeadMove(log, TENANT, 4, 4, None)])
             transaction.put_checkpoints([NewCheckpoint(log, 0, 4, every_byte)])
             transaction.put_tiles({TileKey(log, 0, 0): hashes})
         with store.read() as view:
-            equal(view.entries(log, 0, 4), entries, "entries come back byte for byte")
+            equal(
+                view.entries(log, 0, 4), [stored(each) for each in entries], "entries come back byte for byte"
+            )
             equal(view.heads([log])[log].last_entry, b"{}", "the head bears the last entry's bytes")
             equal(view.checkpoint(log, 4), StoredCheckpoint(log, 4, every_byte), "a note keeps its bytes")
             equal(view.tiles([TileKey(log, 0, 0)]), {TileKey(log, 0, 0): hashes}, "a tile keeps its bytes")
@@ -189,16 +192,16 @@ def logs_keep_apart(make_store: MakeStore) -> None:
     with closing(make_store("apart")) as store:
         with store.write() as transaction:
             for log, tenant in ((one, TENANT), (two, OTHER_TENANT)):
-                entry = StoredEntry(log, 0, log, 7, log[:16] * 2, log)
-                transaction.append([entry], [HeadMove(log, tenant, 1, 1)])
+                entry = NewEntry(log, 0, log, 7, log[:16] * 2, log)
+                transaction.append([entry], [HeadMove(log, tenant, 1, 1, 2**62)])
                 transaction.put_checkpoints([NewCheckpoint(log, 0, 1, log)])
                 transaction.put_tiles({TileKey(log, 0, 0): log[:16] * 2})
         with store.write() as view:
             for log, tenant in ((one, TENANT), (two, OTHER_TENANT)):
-                entry = StoredEntry(log, 0, log, 7, log[:16] * 2, log)
+                entry = NewEntry(log, 0, log, 7, log[:16] * 2, log)
                 equal(view.heads([log])[log].tenant, tenant, "a log has its own tenant")
-                equal(view.entries(log, 0, 9), [entry], "a log has its own entries")
-                equal(dict(view.find_keys([(log, 7)])), {(log, 7): [entry]}, "a log has its own keys")
+                equal(view.entries(log, 0, 9), [stored(entry)], "a log has its own entries")
+                equal(dict(view.find_keys([(log, 7)])), {(log, 7): [0]}, "a log has its own keys")
                 equal(view.checkpoint(log, 1), StoredCheckpoint(log, 1, log), "a log has its own checkpoints")
                 equal(
                     view.tiles([TileKey(log, 0, 0)]),
@@ -211,14 +214,14 @@ def keys_are_found_by_prefix(make_store: MakeStore) -> None:
     """Prefixes are signed 64-bit integers; several entries may share one; entries without a key have none."""
     log = make_log(0)
     prefixes = [None, -(2**63), 2**63 - 1, 0, -1, 5, 5, None, 5]
-    entries = [StoredEntry(log, index, b"x", prefix, None, None) for index, prefix in enumerate(prefixes)]
+    entries = [NewEntry(log, index, b"x", prefix, None, None) for index, prefix in enumerate(prefixes)]
     with closing(make_store("keys")) as store:
         with store.write() as transaction:
             transaction.append(entries, [make_move(log, len(entries))])
         with store.write() as transaction:
             asked = [-(2**63), 2**63 - 1, 0, -1, 5, 6, 5]
             found = transaction.find_keys([(log, prefix) for prefix in asked])
-        got = {prefix: [entry.index for entry in bearers] for (_, prefix), bearers in found.items()}
+        got = {prefix: indices for (_, prefix), indices in found.items()}
         want = {-(2**63): [1], 2**63 - 1: [2], 0: [3], -1: [4], 5: [5, 6, 8]}
         equal(got, want, "the entries of each prefix, ascending, each once")
 
@@ -226,17 +229,17 @@ def keys_are_found_by_prefix(make_store: MakeStore) -> None:
 def the_largest_sizes_fit(make_store: MakeStore) -> None:
     """Sizes go up to 2^63 - 1."""
     log = make_log(0)
-    last = StoredEntry(log, INTEGER_MAX - 1, b"last", None, None, None)
+    last = NewEntry(log, INTEGER_MAX - 1, b"last", None, None, None)
     tile = TileKey(log, 6, 2**55 - 1)
     with closing(make_store("large")) as store:
         with store.write() as transaction:
-            transaction.append([last], [HeadMove(log, TENANT, INTEGER_MAX, INTEGER_MAX)])
+            transaction.append([last], [HeadMove(log, TENANT, INTEGER_MAX, INTEGER_MAX, INTEGER_MAX)])
             transaction.put_checkpoints([NewCheckpoint(log, 0, INTEGER_MAX, b"note")])
             transaction.put_tiles({tile: bytes(32)})
         with store.read() as view:
             head = view.heads([log])[log]
-            equal(head[2:], (INTEGER_MAX, INTEGER_MAX, INTEGER_MAX, b"last"), "a head of 2^63 - 1 entries")
-            equal(view.entries(log, INTEGER_MAX - 2, INTEGER_MAX), [last], "the entry at 2^63 - 2")
+            equal(head[2:], (INTEGER_MAX,) * 4 + (b"last",), "a head of 2^63 - 1 entries")
+            equal(view.entries(log, INTEGER_MAX - 2, INTEGER_MAX), [stored(last)], "the entry at 2^63 - 2")
             equal(view.newest_checkpoints([log])[log].size, INTEGER_MAX, "a checkpoint of 2^63 - 1 entries")
             equal(view.tiles([tile]), {tile: bytes(32)}, "a tile of a large number")
 
@@ -261,12 +264,13 @@ def what_is_written_is_there_after_reopening(make_store: MakeStore) -> None:
     """A store that was closed and opened again holds everything; not for stores that end with the process."""
     log = make_log(0)
     with closing(make_store("reopened")) as store:
-        append(store, log, 3)
+        append(store, log, 300)
         with store.write() as transaction:
             transaction.set_identity(Identity("operator.example", bytes(32), bytes(32)))
             transaction.set_tenant_unit(TENANT, "credits")
             transaction.put_checkpoints([NewCheckpoint(log, 0, 3, b"note")])
             transaction.put_tiles({TileKey(log, 0, 0): bytes(96)})
+            transaction.settle({log: 280})
         before = state_of(store, [log])
     with closing(make_store("reopened")) as store:
         equal(state_of(store, [log]), before, "a store that is opened again holds what was written")

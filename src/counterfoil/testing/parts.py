@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from counterfoil.engine.store import HeadMove, ReadTransaction, Store, StoredEntry, TileKey
+from counterfoil.engine.store import HeadMove, NewEntry, ReadTransaction, Store, StoredEntry, TileKey
 from counterfoil.errors import CounterfoilError
 
 MakeStore = Callable[[str], Store]
@@ -53,15 +53,20 @@ def prefix_of(log: bytes, index: int) -> int:
     return int.from_bytes(hashlib.sha256(log + bytes([index])).digest()[:8], "big", signed=True)
 
 
-def make_entry(log: bytes, index: int) -> StoredEntry:
+def make_entry(log: bytes, index: int) -> NewEntry:
     """Return a row that no other log or index has; to a store the bytes of an entry are only bytes."""
     text = f"entry {index} of {log.hex()}".encode()
-    return StoredEntry(log, index, text, prefix_of(log, index % 256), hashlib.sha256(text).digest(), b"{}")
+    return NewEntry(log, index, text, prefix_of(log, index % 256), hashlib.sha256(text).digest(), b"{}")
+
+
+def stored(entry: NewEntry) -> StoredEntry:
+    """Return what is read where this was appended."""
+    return StoredEntry(entry.log, entry.index, entry.entry, entry.salt, entry.value)
 
 
 def make_move(log: bytes, size: int, *, tenant: str = TENANT) -> HeadMove:
     """Return the head of a log of so many entries without a seal."""
-    return HeadMove(log, tenant, size, 0)
+    return HeadMove(log, tenant, size, 0, None)
 
 
 def append(store: Store, log: bytes, count: int, *, tenant: str = TENANT) -> None:
@@ -108,7 +113,7 @@ def state_of(store: Store, logs: list[bytes]) -> list[object]:
             view.logs(TENANT, limit=9),
             view.logs_with_work(TENANT, limit=9),
             everything(view, logs),
-            [view.entries(log, 0, 99) for log in logs],
+            [view.entries(log, 0, 999) for log in logs],
             [view.checkpoints(log, limit=99) for log in logs],
             view.tiles([TileKey(log, level, 0) for log in logs for level in (0, 1)]),
         ]

@@ -24,8 +24,10 @@ from sqlalchemy import (
     text,
 )
 
-# The Alembic revision that these tables are; a store of another revision is not opened.
-REVISION: Final = "0001"
+# The Alembic revision that these tables are; a store of another one is not opened.
+REVISION: Final = "0002"
+# Those before it, which `counterfoil migrate` brings up to it.
+OLDER_REVISIONS: Final = ("0001",)
 
 METADATA: Final = MetaData()
 
@@ -41,6 +43,10 @@ LOGS: Final = Table(
     Column("size", _Int64, nullable=False),
     Column("sealed_size", _Int64, nullable=False),
     Column("checkpoint_size", _Int64, nullable=False),
+    # When the month of the newest delta ends, in microseconds, as long as no seal closes it.
+    Column("close_at", _Int64),
+    # Until when a worker has the log for itself, in microseconds.
+    Column("claimed_until", _Int64, nullable=False, server_default=text("0")),
     CheckConstraint("length(log) = 20", name="logs_log"),
     CheckConstraint("size >= 1", name="logs_size"),
     CheckConstraint("sealed_size BETWEEN 0 AND size", name="logs_sealed_size"),
@@ -59,6 +65,16 @@ Index(
     postgresql_where=text("size > checkpoint_size"),
 )
 
+# Holds the logs that had a delta this month, and those whose month nobody has closed yet.
+Index(
+    "logs_to_close",
+    LOGS.c.close_at,
+    LOGS.c.log,
+    sqlite_where=text("close_at IS NOT NULL"),
+    postgresql_where=text("close_at IS NOT NULL"),
+)
+
+# The entries that are not settled yet, the last one of each log among them.
 # On SQLite a rowid table: rows lie in the order of arrival and the key is an index beside them.  Clustered by key,
 # 10,000 rows over 1,000 logs took 1.5 times as long (docs/decisions/0001-sqlite-journal.md).
 ENTRIES: Final = Table(
@@ -85,6 +101,34 @@ Index(
     ENTRIES.c.key_prefix,
     sqlite_where=text("key_prefix IS NOT NULL"),
     postgresql_where=text("key_prefix IS NOT NULL"),
+)
+
+# Settled entries (bundles.py).  Named by the last index, so that the bundle of an index is the next one from there on.
+BUNDLES: Final = Table(
+    "bundles",
+    METADATA,
+    Column("log", LargeBinary, primary_key=True),
+    Column("last", _Int64, primary_key=True, autoincrement=False),
+    Column("first", _Int64, nullable=False),
+    Column("entries", LargeBinary, nullable=False),
+    Column("details", LargeBinary, nullable=False),
+    CheckConstraint("length(log) = 20", name="bundles_log"),
+    CheckConstraint("first >= 0 AND last - first BETWEEN 0 AND 255", name="bundles_range"),
+    CheckConstraint("length(entries) > 0", name="bundles_entries"),
+    CheckConstraint("length(details) > 0", name="bundles_details"),
+    sqlite_strict=True,
+)
+# Where the idempotency keys of settled entries stand.  All of a row is its key: on SQLite it is the index itself.
+KEYS: Final = Table(
+    "keys",
+    METADATA,
+    Column("log", LargeBinary, primary_key=True),
+    Column("key_prefix", _Int64, primary_key=True, autoincrement=False),
+    Column("idx", _Int64, primary_key=True, autoincrement=False),
+    CheckConstraint("length(log) = 20", name="keys_log"),
+    CheckConstraint("idx >= 0", name="keys_idx"),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
 )
 
 # The key is what makes a second note of one size impossible.

@@ -1,128 +1,164 @@
-"""Reads and writes of many rows at once.
+"""The statements over many rows, the same for every database.
 
-A read that takes a list of keys joins it as `WITH wanted (...) AS (VALUES ...)`: SQLite looks each of them up in the
-index.  For the shorter `(log, key_prefix) IN (VALUES ...)` it reads the whole index instead; a test holds the plans.
-
-Both kinds of statement are made into text once and run on the driver's cursor with the rows as they are: SQLAlchemy's
-own execution costs several times what SQLite does for a row that is found by its key.
+Each takes a list of keys or rows, as tuples.  In SQL that list is the table `wanted` with the columns k0, k1, ...; how a
+database is best given such a list is its own affair (`Database.reader`, `Database.writer`), so here are only the parts
+that do not differ.  They are made into text once and run on the driver's cursor: SQLAlchemy's own execution costs
+several times what a database does for a row that is found by its key.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import (
-    CTE,
-    Select,
-    and_,
-    bindparam,
-    column,
-    exists,
-    func,
-    insert,
-    literal_column,
-    select,
-    update,
-    values,
-)
+from sqlalchemy import and_, column, delete, exists, func, literal_column, select, table, union_all, update
 
-from counterfoil.storage.sql.schema import CHECKPOINTS, ENTRIES, IDENTITY, LOGS, TENANTS, TILES
+from counterfoil.storage.sql.schema import BUNDLES, CHECKPOINTS, ENTRIES, IDENTITY, KEYS, LOGS, TENANTS, TILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Column, Dialect, Table
-    from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy import (
+        ClauseElement,
+        Column,
+        ColumnElement,
+        CompoundSelect,
+        Dialect,
+        FromClause,
+        Select,
+        Table,
+    )
     from sqlalchemy.engine.interfaces import DBAPICursor
     from sqlalchemy.sql.dml import UpdateBase
 
-    # `INSERT ... ON CONFLICT` is not standard SQL, but these two write it alike.
-    InsertOf = Callable[[Table], sqlite.Insert] | Callable[[Table], postgresql.Insert]
-
-# Lengths of a list that a text is made for.  Beyond 256 a key costs no less.
-_LENGTHS: Final = (1, 16, 256)
+    Rows = Sequence[tuple[object, ...]]
 
 
-class WideRead:
+class WideRead(NamedTuple):
     """A read by many keys.
 
     Attributes:
-        dialect: whose text to write.
         key: the columns whose types the parts of a key have.
-        filler: a key that no row has; it fills a list up to the next length.
-        build: makes the statement from the table of wanted keys, whose columns are k0, k1, ...
+        build: makes the statement from the table of wanted keys.
     """
 
-    def __init__(
-        self,
-        dialect: Dialect,
-        key: Sequence[Column[Any]],
-        filler: tuple[object, ...],
-        build: Callable[[CTE], Select[Any]],
-    ) -> None:
-        self.dialect = dialect
-        self.key = key
-        self.filler = filler
-        self.build = build
-        self._texts: dict[int, str] = {}
+    key: Sequence[Column[Any]]
+    build: Callable[[FromClause], Select[Any] | CompoundSelect[Any]]
 
-    def text(self, length: int) -> str:
-        """Return the statement for a list of this length."""
-        if length not in self._texts:
-            columns = [column(f"k{place}", part.type) for place, part in enumerate(self.key)]
-            wanted = values(*columns, name="wanted").data([self.filler] * length).cte("wanted")
-            self._texts[length] = str(self.build(wanted).compile(dialect=self.dialect))
-        return self._texts[length]
 
-    def rows(self, cursor: DBAPICursor, keys: Sequence[tuple[object, ...]]) -> list[Any]:
+class WideInsert(NamedTuple):
+    """New rows of a table.
+
+    Attributes:
+        table: which.
+        columns: those that a row gives, in its order; the others have their defaults.
+        replaced: the columns that a row overwrites where its primary key is there already: none of them, and what is
+            there stays; None where that is an error.
+    """
+
+    table: Table
+    columns: Sequence[Column[Any]]
+    replaced: Sequence[Column[Any]] | None = None
+
+
+class WideChange(NamedTuple):
+    """An UPDATE or DELETE by many keys.
+
+    Attributes:
+        key: the columns whose types the parts of a key have.
+        build: makes the statement from the parts of one key.
+    """
+
+    key: Sequence[Column[Any]]
+    build: Callable[[Sequence[ColumnElement[Any]]], UpdateBase]
+
+
+class Reader(Protocol):
+    """Runs a `WideRead`."""
+
+    def __call__(self, cursor: DBAPICursor, keys: Rows, /) -> list[Any]:
         """Return the rows of the keys; a key that stands twice gives its rows twice."""
-        found: list[Any] = []
-        for start in range(0, len(keys), _LENGTHS[-1]):
-            chunk = keys[start : start + _LENGTHS[-1]]
-            length = next(length for length in _LENGTHS if length >= len(chunk))
-            parts = [part for key in chunk for part in key]
-            parts.extend(self.filler * (length - len(chunk)))
-            cursor.execute(self.text(length), tuple(parts))
-            found.extend(cursor.fetchall())
-        return found
 
 
-class WideWrite:
-    """A write of many rows, each a tuple in the order of the statement's parameters."""
+class Writer(Protocol):
+    """Runs a `WideInsert` or a `WideChange`."""
 
-    def __init__(self, dialect: Dialect, statement: UpdateBase) -> None:
-        self._text = str(statement.compile(dialect=dialect))
+    def __call__(self, cursor: DBAPICursor, rows: Rows, /) -> None:
+        """Write the rows, of which no two have the same key."""
 
-    def run(self, cursor: DBAPICursor, rows: Sequence[tuple[object, ...]]) -> None:
-        """Write the rows."""
-        # The driver takes plain tuples a fifth faster than named ones.
-        cursor.executemany(self._text, list(map(tuple, rows)))
+
+class Runners(Protocol):
+    """What a database makes of a statement."""
+
+    def reader(self, read: WideRead) -> Reader:
+        """Return what runs a read."""
+
+    def writer(self, write: WideInsert | WideChange) -> Writer:
+        """Return what runs a write."""
+
+
+def wanted_table(key: Sequence[Column[Any]]) -> FromClause:
+    """Return the table `wanted`, for building; the caller's text puts its rows in front of the statement."""
+    return table("wanted", *(column(f"k{place}", part.type) for place, part in enumerate(key)))
+
+
+def text_of(statement: ClauseElement, dialect: Dialect) -> str:
+    """Return a statement without parameters as text."""
+    return str(statement.compile(dialect=dialect))
 
 
 class Statements:
-    """Every statement over many rows, for one dialect."""
+    """Every statement over many rows, ready for one database."""
 
-    def __init__(self, dialect: Dialect, insert_of: InsertOf) -> None:
-        self.heads = WideRead(dialect, [LOGS.c.log], (b"",), _heads)
-        self.entries_of = WideRead(
-            dialect, [LOGS.c.log, ENTRIES.c.idx, ENTRIES.c.idx], (b"", 0, 0), _entries_of
+    def __init__(self, database: Runners) -> None:
+        def keyed(key: Sequence[Column[Any]], build: Callable[[FromClause], Any]) -> Reader:
+            return database.reader(WideRead(key, build))
+
+        log = LOGS.c.log
+        self.heads = keyed([log], _heads)
+        self.entries = keyed([log, ENTRIES.c.idx, ENTRIES.c.idx], _entries)
+        self.bundles = keyed([log, BUNDLES.c.last, BUNDLES.c.last, BUNDLES.c.last], _bundles)
+        self.first_entries = keyed([log], _first_entries)
+        self.key_prefixes = keyed([log, ENTRIES.c.idx, ENTRIES.c.idx], _key_prefixes)
+        self.find_keys = keyed([log, KEYS.c.key_prefix], _find_keys)
+        self.newest_checkpoints = keyed([log], _newest_checkpoints)
+        self.checkpoint_sizes = keyed([log], _checkpoint_sizes)
+        self.tiles = keyed([log, TILES.c.level, TILES.c.number], _tiles)
+
+        self.append = database.writer(WideInsert(ENTRIES, list(ENTRIES.c)))
+        self.open_heads = database.writer(WideInsert(LOGS, _MOVE, _MOVE[1:]))
+        self.move_heads = database.writer(WideInsert(LOGS, _MOVE, _MOVED))
+        self.remove_heads = database.writer(WideChange([log], _remove_heads))
+        self.put_bundles = database.writer(WideInsert(BUNDLES, list(BUNDLES.c)))
+        self.put_keys = database.writer(WideInsert(KEYS, list(KEYS.c)))
+        self.delete_entries = database.writer(
+            WideChange([log, ENTRIES.c.idx, ENTRIES.c.idx], _delete_entries)
         )
-        self.find_keys = WideRead(dialect, [ENTRIES.c.log, ENTRIES.c.key_prefix], (b"", 0), _find_keys)
-        self.newest_checkpoints = WideRead(dialect, [LOGS.c.log], (b"",), _newest_checkpoints)
-        self.checkpoint_sizes = WideRead(dialect, [LOGS.c.log], (b"",), _checkpoint_sizes)
-        self.tiles = WideRead(dialect, [TILES.c.log, TILES.c.level, TILES.c.number], (b"", 0, 0), _tiles)
-
-        self.append = WideWrite(dialect, insert(ENTRIES))
-        self.move_heads = WideWrite(dialect, _move_heads(insert_of))
-        self.put_checkpoints = WideWrite(dialect, insert(CHECKPOINTS))
-        self.advance_checkpoint_sizes = WideWrite(dialect, _advance_checkpoint_sizes())
-        self.put_tiles = WideWrite(dialect, _upsert(insert_of, TILES))
-        self.set_identity = WideWrite(dialect, insert(IDENTITY))
-        self.set_tenant_unit = WideWrite(dialect, _upsert(insert_of, TENANTS))
+        self.put_checkpoints = database.writer(WideInsert(CHECKPOINTS, list(CHECKPOINTS.c)))
+        self.advance_checkpoint_sizes = database.writer(
+            WideChange([LOGS.c.checkpoint_size, log, LOGS.c.checkpoint_size], _advance_checkpoint_sizes)
+        )
+        self.put_tiles = database.writer(WideInsert(TILES, list(TILES.c), [TILES.c.hashes]))
+        self.claim = database.writer(WideChange([LOGS.c.claimed_until, log], _claim))
+        self.set_identity = database.writer(WideInsert(IDENTITY, list(IDENTITY.c), []))
+        self.set_tenant_unit = database.writer(WideInsert(TENANTS, list(TENANTS.c), [TENANTS.c.unit]))
 
 
-def _heads(wanted: CTE) -> Select[Any]:
-    """(log, tenant, size, sealed_size, checkpoint_size, entry `size - 1` or NULL where that is not the last)."""
+_HEAD: Final = (
+    LOGS.c.log,
+    LOGS.c.tenant,
+    LOGS.c.size,
+    LOGS.c.sealed_size,
+    LOGS.c.checkpoint_size,
+    LOGS.c.close_at,
+)
+# What a `HeadMove` gives, and the size of the newest checkpoint, which is 0 in a new row.
+_MOVED: Final = (LOGS.c.size, LOGS.c.sealed_size, LOGS.c.close_at)
+_MOVE: Final = (LOGS.c.log, LOGS.c.tenant, *_MOVED, LOGS.c.checkpoint_size)
+_ENTRY: Final = (ENTRIES.c.log, ENTRIES.c.idx, ENTRIES.c.entry, ENTRIES.c.salt, ENTRIES.c.value)
+
+
+def _heads(wanted: FromClause) -> Select[Any]:
+    """A `Head` each: its last entry is NULL where entry `size - 1` is not the last one stored."""
     behind = ENTRIES.alias("behind")
     last = and_(
         ENTRIES.c.log == LOGS.c.log,
@@ -130,31 +166,71 @@ def _heads(wanted: CTE) -> Select[Any]:
         ~exists().where(behind.c.log == LOGS.c.log, behind.c.idx >= LOGS.c.size).correlate(LOGS),
     )
     return (
-        select(LOGS, ENTRIES.c.entry)
+        select(*_HEAD, ENTRIES.c.entry)
         .select_from(wanted)
         .join(LOGS, LOGS.c.log == wanted.c.k0)
         .outerjoin(ENTRIES, last)
     )
 
 
-def _entries_of(wanted: CTE) -> Select[Any]:
-    inside = and_(ENTRIES.c.log == wanted.c.k0, ENTRIES.c.idx >= wanted.c.k1, ENTRIES.c.idx < wanted.c.k2)
-    return select(ENTRIES).select_from(wanted).join(ENTRIES, inside).order_by(ENTRIES.c.log, ENTRIES.c.idx)
+def _inside(wanted: FromClause) -> ColumnElement[bool]:
+    return and_(ENTRIES.c.log == wanted.c.k0, ENTRIES.c.idx >= wanted.c.k1, ENTRIES.c.idx < wanted.c.k2)
 
 
-def _find_keys(wanted: CTE) -> Select[Any]:
-    bears = and_(ENTRIES.c.log == wanted.c.k0, ENTRIES.c.key_prefix == wanted.c.k1)
-    return select(ENTRIES).select_from(wanted).join(ENTRIES, bears).order_by(ENTRIES.c.log, ENTRIES.c.idx)
+def _entries(wanted: FromClause) -> Select[Any]:
+    """(log, start, end): a `StoredEntry` each, of what is not settled."""
+    inside = select(*_ENTRY).select_from(wanted).join(ENTRIES, _inside(wanted))
+    return inside.order_by(ENTRIES.c.log, ENTRIES.c.idx)
 
 
-def _newest_checkpoints(wanted: CTE) -> Select[Any]:
+def _bundles(wanted: FromClause) -> Select[Any]:
+    """(log, start, end, highest index that a bundle with an entry below the end can have): start, end and a `Bundle`."""
+    touching = and_(
+        BUNDLES.c.log == wanted.c.k0,
+        BUNDLES.c.last >= wanted.c.k1,
+        # The next condition says all; this one bounds the search in the index.
+        BUNDLES.c.last <= wanted.c.k3,
+        BUNDLES.c.first < wanted.c.k2,
+    )
+    found = select(wanted.c.k1, wanted.c.k2, *BUNDLES.c).select_from(wanted).join(BUNDLES, touching)
+    return found.order_by(BUNDLES.c.log, BUNDLES.c.last)
+
+
+def _first_entries(wanted: FromClause) -> Select[Any]:
+    """(log, index of its first entry that is not settled, index of its last one that is; NULL where there is none)."""
+    first = select(func.min(ENTRIES.c.idx)).where(ENTRIES.c.log == wanted.c.k0).correlate(wanted)
+    last = select(func.max(BUNDLES.c.last)).where(BUNDLES.c.log == wanted.c.k0).correlate(wanted)
+    return select(wanted.c.k0, first.scalar_subquery(), last.scalar_subquery())
+
+
+def _key_prefixes(wanted: FromClause) -> Select[Any]:
+    """(log, start, end): the rows of `keys` that the entries there are to have once they are settled, if not yet there."""
+    inside = and_(_inside(wanted), ENTRIES.c.key_prefix.is_not(None))
+    there = and_(
+        KEYS.c.log == ENTRIES.c.log, KEYS.c.key_prefix == ENTRIES.c.key_prefix, KEYS.c.idx == ENTRIES.c.idx
+    )
+    bearing = select(ENTRIES.c.log, ENTRIES.c.key_prefix, ENTRIES.c.idx).select_from(wanted)
+    return bearing.join(ENTRIES, inside).where(~exists().where(there).correlate(ENTRIES))
+
+
+def _find_keys(wanted: FromClause) -> CompoundSelect[Any]:
+    """(log, key prefix, index)."""
+
+    def among(rows: Table) -> Select[Any]:
+        bears = and_(rows.c.log == wanted.c.k0, rows.c.key_prefix == wanted.c.k1)
+        return select(rows.c.log, rows.c.key_prefix, rows.c.idx).select_from(wanted).join(rows, bears)
+
+    return union_all(among(KEYS), among(ENTRIES))
+
+
+def _newest_checkpoints(wanted: FromClause) -> Select[Any]:
     # By the rows themselves, not by logs.checkpoint_size: the two are compared before a new one is stored.
     newest = select(func.max(CHECKPOINTS.c.size)).where(CHECKPOINTS.c.log == wanted.c.k0).scalar_subquery()
     same = and_(CHECKPOINTS.c.log == wanted.c.k0, CHECKPOINTS.c.size == newest.correlate(wanted))
     return select(CHECKPOINTS).select_from(wanted).join(CHECKPOINTS, same)
 
 
-def _checkpoint_sizes(wanted: CTE) -> Select[Any]:
+def _checkpoint_sizes(wanted: FromClause) -> Select[Any]:
     """(log, checkpoint_size of its head, size of its newest checkpoint or NULL)."""
     newest = select(func.max(CHECKPOINTS.c.size)).where(CHECKPOINTS.c.log == LOGS.c.log).scalar_subquery()
     return (
@@ -164,34 +240,30 @@ def _checkpoint_sizes(wanted: CTE) -> Select[Any]:
     )
 
 
-def _tiles(wanted: CTE) -> Select[Any]:
+def _tiles(wanted: FromClause) -> Select[Any]:
     named = and_(TILES.c.log == wanted.c.k0, TILES.c.level == wanted.c.k1, TILES.c.number == wanted.c.k2)
     return select(TILES).select_from(wanted).join(TILES, named)
 
 
-def _move_heads(insert_of: InsertOf) -> UpdateBase:
-    """(log, tenant, size, sealed_size), into a new row or the one that is there."""
-    row = insert_of(LOGS).values(
-        log=bindparam("log"),
-        tenant=bindparam("tenant"),
-        size=bindparam("size"),
-        sealed_size=bindparam("sealed_size"),
-        checkpoint_size=literal_column("0"),
-    )
-    moved = {"size": row.excluded.size, "sealed_size": row.excluded.sealed_size}
-    return row.on_conflict_do_update(index_elements=[LOGS.c.log], set_=moved)
+def _remove_heads(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
+    """(log,)."""
+    return delete(LOGS).where(LOGS.c.log == key[0])
 
 
-def _upsert(insert_of: InsertOf, table: Table) -> UpdateBase:
-    """A whole row, in place of the one with the same key."""
-    row = insert_of(table)
-    kept = {each.name: row.excluded[each.name] for each in table.columns if not each.primary_key}
-    return row.on_conflict_do_update(index_elements=list(table.primary_key), set_=kept)
+def _advance_checkpoint_sizes(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
+    """(new size, log, old size)."""
+    new, log, old = key
+    advanced = update(LOGS).values(checkpoint_size=new, claimed_until=literal_column("0"))
+    return advanced.where(LOGS.c.log == log, LOGS.c.checkpoint_size == old)
 
 
-def _advance_checkpoint_sizes() -> UpdateBase:
-    return (
-        update(LOGS)
-        .values(checkpoint_size=bindparam("new"))
-        .where(LOGS.c.log == bindparam("of"), LOGS.c.checkpoint_size == bindparam("old"))
-    )
+def _claim(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
+    """(until, log)."""
+    until, log = key
+    return update(LOGS).values(claimed_until=until).where(LOGS.c.log == log)
+
+
+def _delete_entries(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
+    """(log, start, end)."""
+    log, start, end = key
+    return delete(ENTRIES).where(ENTRIES.c.log == log, ENTRIES.c.idx >= start, ENTRIES.c.idx < end)

@@ -1,0 +1,95 @@
+"""Bundles: up to 256 settled entries of one log in two columns of one row.
+
+`entries` is the entry bundle of C2SP tlog-tiles, each entry behind its length as two big-endian bytes; `details` has
+for each entry, behind the same kind of length, its salt and the canonical JSON of its details, and nothing where there
+are none or they were erased.  So an entry never changes, and details go one by one: the row gets another `details`.
+Both are compressed (RFC 1950).  Why: docs/decisions/0008-bundles.md.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from counterfoil.engine.store import StoredEntry
+from counterfoil.limits import DETAILS_BYTES_MAX, ENTRY_BYTES_MAX, SALT_BYTES
+
+BUNDLE_ENTRIES_MAX: Final = 256
+
+_LENGTH_BYTES: Final = 2
+# Read back from a store that somebody may have written to: no more is unpacked than could have been packed.
+_ENTRIES_BYTES_MAX: Final = BUNDLE_ENTRIES_MAX * (_LENGTH_BYTES + ENTRY_BYTES_MAX)
+_DETAILS_BYTES_MAX: Final = BUNDLE_ENTRIES_MAX * (_LENGTH_BYTES + SALT_BYTES + DETAILS_BYTES_MAX)
+# Of the levels 1 to 9 the one behind which bundles shrink by less than a tenth and take twice as long.
+_COMPRESSION_LEVEL: Final = 1
+
+
+class Bundle(NamedTuple):
+    """One row of the table; `last` and `first` are the indices of its last and first entry."""
+
+    log: bytes
+    last: int
+    first: int
+    entries: bytes
+    details: bytes
+
+
+def pack(entries: Sequence[StoredEntry]) -> Iterator[Bundle]:
+    """Pack entries of one log with consecutive indices."""
+    for start in range(0, len(entries), BUNDLE_ENTRIES_MAX):
+        part = entries[start : start + BUNDLE_ENTRIES_MAX]
+        details = (
+            b"" if entry.salt is None or entry.value is None else entry.salt + entry.value for entry in part
+        )
+        yield Bundle(
+            part[0].log,
+            part[-1].index,
+            part[0].index,
+            _compress(entry.entry for entry in part),
+            _compress(details),
+        )
+
+
+def unpack(bundle: Bundle) -> list[StoredEntry]:
+    """Return the entries of a bundle, ascending.
+
+    Raises:
+        ValueError: the bytes are not those of a bundle.
+    """
+    count = bundle.last - bundle.first + 1
+    if not 1 <= count <= BUNDLE_ENTRIES_MAX:
+        raise ValueError("a bundle of no entries, or of too many")
+    entries = _parts(bundle.entries, count, _ENTRIES_BYTES_MAX)
+    details = _parts(bundle.details, count, _DETAILS_BYTES_MAX)
+    opened = ((part[:SALT_BYTES], part[SALT_BYTES:]) if part else (None, None) for part in details)
+    return [
+        StoredEntry(bundle.log, index, entry, salt, value)
+        for index, entry, (salt, value) in zip(
+            range(bundle.first, bundle.last + 1), entries, opened, strict=True
+        )
+    ]
+
+
+def _compress(parts: Iterable[bytes]) -> bytes:
+    framed = b"".join(len(part).to_bytes(_LENGTH_BYTES, "big") + part for part in parts)
+    return zlib.compress(framed, _COMPRESSION_LEVEL)
+
+
+def _parts(packed: bytes, count: int, bytes_max: int) -> list[bytes]:
+    reading = zlib.decompressobj()
+    try:
+        framed = reading.decompress(packed, bytes_max)
+    except zlib.error as error:
+        raise ValueError("a bundle that is not compressed as one") from error
+    if not reading.eof or reading.unused_data:
+        raise ValueError("a bundle that is cut off, too long, or has something behind it")
+    parts = []
+    position = 0
+    for _ in range(count):
+        start = position + _LENGTH_BYTES
+        position = start + int.from_bytes(framed[position:start], "big")
+        parts.append(framed[start:position])
+    if position != len(framed):
+        raise ValueError("a bundle of another number of entries, or whose last part is cut off")
+    return parts
