@@ -147,7 +147,7 @@ class TestUsage:
     def test_a_wrong_store_is_named_and_nothing_is_advised_that_cannot_work(self, kept):
         wrong = kept("customers", "--store", "mysql://nowhere").err
         assert wrong == (
-            "counterfoil: error: usage: not the URL of a store that lasts: 'mysql://nowhere'; "
+            "counterfoil: error: usage: not the URL of a store that lasts; "
             "use sqlite:///PATH or postgresql://USER@HOST/DATABASE\n"
         )
         junk = kept("customers", "--store", "sqlite:///receipt.json").err

@@ -279,3 +279,18 @@ def ask(cf, monkeypatch, *arguments):
     with monkeypatch.context() as patch:
         patch.setattr("counterfoil.cli.context._at_terminal", lambda: True)
         return cf(*arguments)
+
+
+class TestAnotherTenant:
+    def test_it_gets_its_unit_once(self, book):
+        assert book("init", "--tenant", "second", "--unit", "EUR").status == 0
+        recorded = book("record", "alice", "1", "--reason", "r", "--tenant", "second", "--json")
+        assert recorded.findings[0]["unit"] == "EUR"
+        assert book("init", "--tenant", "second", "--unit", "USD").code == "usage"
+
+    def test_one_that_has_records_keeps_the_unit_that_they_have(self, book):
+        book("record", "alice", "1", "--reason", "r", "--tenant", "second")
+        assert book("init", "--tenant", "second", "--unit", "EUR").code == "usage"
+
+    def test_the_keys_must_be_those_of_the_store(self, book):
+        assert book("init", "--unit", "EUR", "--tenant", "second", "--keys", "nowhere").code == "usage"

@@ -167,3 +167,23 @@ def test_details_of_settled_entries_are_erased_one_by_one(settled, sqlite_store)
         # A repeated request is still one.
         again = settled.record(delta("1", "alice", idempotency_key=key(index)))
         assert (again.replayed, again.data) == (True, before[index].data)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE entries SET value = zeroblob(70000) WHERE idx = 3 AND log = ?",
+        "UPDATE entries SET value = zeroblob(20000) WHERE idx BETWEEN 1 AND 100 AND log = ?",
+        "UPDATE entries SET entry = zeroblob(3000) WHERE idx = 3 AND log = ?",
+    ],
+)
+def test_what_is_longer_than_anything_recorded_is_left_where_it_is(sqlite_engine, sqlite_store, damage):
+    for name in ("alice", "bob"):
+        recorded(sqlite_engine, 101, name)
+    alice, bob = sqlite_engine.log_of("alice"), sqlite_engine.log_of("bob")
+    assert sql(sqlite_store, damage, alice) > 0
+    list(sqlite_engine.checkpoint_all())
+    # The open entry, 101 deltas and the seal.
+    assert sql(sqlite_store, "UPDATE entries SET entry = entry WHERE log = ?", alice) == 103
+    assert sql(sqlite_store, "UPDATE entries SET entry = entry WHERE log = ?", bob) == 1
+    assert sqlite_engine.audit("bob", KEYS).deltas == 101

@@ -4,6 +4,7 @@ import pytest
 
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator
+from counterfoil.errors import CounterfoilError
 from counterfoil.storage.memory import MemoryStore
 from tests.support import OPERATOR, FakeClock, assert_refusal, delta, recorded, refused, seeded
 
@@ -56,3 +57,15 @@ def test_a_store_knows_its_reference_key_again(store):
     # Under it every customer would be new, and get a second log.
     with refused("key-mismatch"):
         Engine(store, other)
+
+
+def test_a_mapping_that_fails_while_it_is_read_concerns_its_own_request_alone(engine):
+    class Lazy(dict):
+        def items(self):
+            raise RuntimeError
+
+        __iter__ = keys = values = items
+
+    answers = engine.record_many([delta(), delta(metadata=Lazy(a=1)), delta()])
+    assert [isinstance(answer, CounterfoilError) for answer in answers] == [False, True, False]
+    assert_refusal(answers[1], "invalid-field")

@@ -1,4 +1,4 @@
-"""The contract notices stores that settle or claim wrongly."""
+"""Settling keeps the contract in whatever parts it is done; the contract notices stores that settle or claim wrongly."""
 
 # ruff: noqa: SLF001  -- breaks stores from within, to see that the contract notices
 
@@ -8,17 +8,30 @@ from contextlib import contextmanager
 
 import pytest
 
-from counterfoil.storage import memory
+from counterfoil.storage import memory, open_store
 from counterfoil.storage.memory import MemoryStore
-from counterfoil.testing import check_store
+from counterfoil.storage.sql import transactions
+from counterfoil.testing import STORE_CHECKS, check_store, settling
 from counterfoil.testing.claims import no_two_claim_the_same_log
+
+SETTLING = [check for check in STORE_CHECKS if check.__module__ == settling.__name__]
+
+
+@pytest.mark.parametrize("check", SETTLING, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(("least", "most"), [(1, 10**6), (64, 300), (64, 256), (1, 7)])
+def test_in_whatever_parts_it_is_settled_the_contract_is_kept(tmp_path, monkeypatch, check, least, most):
+    """What otherwise takes logs of many thousand entries: parts of a call, and calls that leave something over."""
+    monkeypatch.setattr(transactions, "_SETTLED_MIN", least)
+    monkeypatch.setattr(transactions, "_SETTLED_MAX", most)
+    monkeypatch.setattr(transactions, "_HELD_MAX", 256)
+    check(lambda name: open_store(f"sqlite:///{tmp_path}/{name}.db", clock=lambda: 0, create=True))
 
 
 def memory_stores(_name):
     return MemoryStore(lambda: 1_775_034_000_000_000)
 
 
-def settling(change):
+def settles(change):
     """A fault: settling does this to the rows of a store, for each log and the size that is named."""
 
     def fault(patch):
@@ -32,43 +45,43 @@ def settling(change):
     return fault
 
 
-@settling
+@settles
 def settled_entries_are_cut_off(rows, log, size):
     del rows.entries[log][size:]
 
 
-@settling
+@settles
 def settled_entries_stand_twice(rows, log, _size):
     rows.entries[log].insert(0, rows.entries[log][0])
 
 
-@settling
+@settles
 def settled_details_are_lost(rows, log, size):
     rows.entries[log][: size - 1] = [
         row._replace(salt=None, value=None) for row in rows.entries[log][: size - 1]
     ]
 
 
-@settling
+@settles
 def empty_details_are_lost(rows, log, _size):
     rows.entries[log][:] = [
         row if row.value else row._replace(salt=None, value=None) for row in rows.entries[log]
     ]
 
 
-@settling
+@settles
 def settled_keys_are_lost(rows, log, _size):
     for (other, _), places in rows.by_key.items():
         if other == log:
             places.clear()
 
 
-@settling
+@settles
 def the_last_entry_is_settled_away(rows, log, _size):
     rows.heads[log] = rows.heads[log]._replace(size=rows.heads[log].size + 1)
 
 
-@settling
+@settles
 def other_logs_are_settled_too(rows, log, _size):
     for other, entries in rows.entries.items():
         if other != log:

@@ -121,6 +121,8 @@ FUNCTION = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETUR
         ),
         (("CREATE RULE mine AS ON DELETE TO checkpoints DO INSTEAD NOTHING",), "mine"),
         (("ALTER TABLE tiles SET UNLOGGED",), "tiles"),
+        (("ALTER TABLE keys ENABLE ROW LEVEL SECURITY",), "keys"),
+        (("CREATE TABLE more () INHERITS (entries)",), "more"),
     ],
 )
 def test_tables_that_somebody_altered_are_refused(postgres_store_url, statements, word):
@@ -305,6 +307,7 @@ def wait_until_somebody_waits(store, count=1):
         ("25006", "unsafe-settings", "unsafe-settings"),
         ("25P03", "store-unavailable", "store-unavailable"),
         ("40001", "store-unavailable", "store-unavailable"),
+        ("40003", "internal", "commit-outcome-unknown"),
         ("40P01", "store-unavailable", "store-unavailable"),
         ("42501", "usage", "usage"),
         ("42601", "internal", "internal"),
@@ -637,6 +640,60 @@ def test_two_that_open_a_new_store_at_once_are_both_its_owner(postgres_store_url
     finally:
         for store in stores:
             store.close()
+
+
+def test_those_who_make_a_store_at_once_all_get_it(postgres_url):
+    together = threading.Barrier(4)
+
+    def make(_):
+        together.wait(30)
+        store = open_at(postgres_url, create=True)
+        Engine(store, OPERATOR)
+        store.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(make, range(4)))
+
+
+def test_a_setting_that_becomes_unsafe_does_not_reach_a_session(own_cluster):
+    with closing(open_at(own_cluster.url("store"))) as store:
+        with store.read() as view:
+            before = run(view, "SHOW synchronous_commit").fetchone()
+        execute(
+            own_cluster.url("postgres"),
+            "ALTER SYSTEM SET synchronous_commit = off",
+            "SELECT pg_reload_conf()",
+        )
+        try:
+            with store.read() as view:
+                assert run(view, "SHOW synchronous_commit").fetchone() == before
+        finally:
+            execute(
+                own_cluster.url("postgres"),
+                "ALTER SYSTEM RESET synchronous_commit",
+                "SELECT pg_reload_conf()",
+            )
+
+
+def test_a_server_that_has_gone_silent_is_given_up_in_time(store):
+    given = store._database._parameters
+    assert 0 < int(given["connect_timeout"]) <= 30
+    assert 0 < int(given["tcp_user_timeout"]) <= 30_000
+    assert (
+        PostgresDatabase("postgresql://me@host/store?connect_timeout=3")._parameters["connect_timeout"] == "3"
+    )
+
+
+def test_a_log_that_is_never_let_go_is_waited_for_and_not_for_long(store):
+    append(store, 1)
+    with store.write() as holding:
+        holding.lock_heads([LOG])
+        with store.write() as transaction:
+            assert transaction.claim(1, 2, limit=9) == []
+        with refused("store-unavailable"), store.write() as transaction:
+            transaction.claim_furthest_behind(1, 2)
+    with store.write() as transaction:
+        assert [claim.log for claim in transaction.claim_furthest_behind(1, 2)] == [LOG]
 
 
 def test_the_facts_of_a_refusal_can_be_told(store):

@@ -35,7 +35,7 @@ from counterfoil.storage.sql.schema import METADATA
 # What grows with records; the others hold a row a tenant, or one.
 GROWING = {"logs", "entries", "bundles", "keys", "checkpoints", "tiles"}
 # The methods of a transaction that look at more than one log: lists, and what workers claim.
-CROSSING = {"logs", "logs_with_work", "claim", "claim_to_close"}
+CROSSING = {"logs", "logs_with_work", "claim", "claim_furthest_behind", "claim_to_close"}
 
 LOG = OPERATOR.log_of("default", "alice")
 # They stand right before and right behind it in every index.
@@ -251,6 +251,7 @@ CALLS = {
     ),
     "settle": lambda t: t.settle({LOG: 1}),
     "claim": lambda t: t.claim(1, 2, limit=9),
+    "claim_furthest_behind": lambda t: t.claim_furthest_behind(1, 2),
     "claim_to_close": lambda t: t.claim_to_close(1, 2, limit=9),
     "put_checkpoints": lambda t: t.put_checkpoints([NewCheckpoint(LOG, 0, 1, b"note")]),
     "put_tiles": lambda t: t.put_tiles({TileKey(LOG, 0, 0): bytes(32)}),
@@ -338,6 +339,7 @@ LISTS = {
     "logs": "logs_by_tenant",
     "logs_with_work": "logs_with_work",
     "claim": "logs_with_work",
+    "claim_furthest_behind": "logs_with_work",
     "claim_to_close": "logs_to_close",
 }
 

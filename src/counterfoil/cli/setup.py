@@ -26,7 +26,9 @@ from counterfoil.core.reference import Origin, check_operator, customer_referenc
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.operator import Operator, check_identity
+from counterfoil.engine.record import DEFAULT_UNIT
 from counterfoil.engine.request import check_unit
+from counterfoil.engine.store import Identity
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import REFERENCE_KEY_BYTES
 from counterfoil.storage import may_be_taken, migrate_store, shown
@@ -51,11 +53,15 @@ _LOCALHOST = "localhost"
 def init(place: Place, operator: str | None, unit: str | None, *, asks: bool) -> None:
     """Make keys and a store; print the public key.
 
-    Nothing is overwritten. Where the keys are there and the store is not, a store is made for them.
+    Nothing is overwritten. Where the keys are there and the store is not, a store is made for them. With --unit, another
+    --tenant of a store that is there gets its unit.
     """
     # First what may refuse, then the keys, then the store: cut off in between, the same command goes on from there.
     _check(operator, unit)
-    _refuse_a_store_that_is_taken(place)
+    owner = _owner(place)
+    if owner is not None:
+        _set_unit_of_another_tenant(place, owner, operator, unit)
+        return
     at_hand = place.keys.is_dir() and any(place.keys.iterdir())
     if at_hand:
         keys = _keys_at_hand(place, operator)
@@ -89,16 +95,34 @@ def _check(operator: str | None, unit: str | None) -> None:
         raise EngineError("usage", error.message) from error
 
 
-def _refuse_a_store_that_is_taken(place: Place) -> None:
+def _owner(place: Place) -> Identity | None:
+    """Return whom a store belongs to that is there already."""
     if not may_be_taken(place.store):
-        return
+        return None
     # Making its tables is what an `init` that was cut off had still to do.
     with closing(open_place(place, create=True)) as store, store.read() as view:
-        owner = view.identity()
-    if owner is not None:
-        raise EngineError(
-            "usage", f"the store {shown(place.store)} is there already and belongs to {owner.operator}"
-        )
+        return view.identity()
+
+
+def _set_unit_of_another_tenant(
+    place: Place, owner: Identity, operator: str | None, unit: str | None
+) -> None:
+    taken = f"the store {shown(place.store)} is there already and belongs to {owner.operator}"
+    if unit is None or operator not in (None, owner.operator):
+        raise EngineError("usage", taken)
+    with closing(open_place(place)) as store:
+        with store.read() as view:
+            known = view.tenant_unit(place.tenant)
+            # A log keeps its unit for ever: what comes first is not changed behind its back.
+            used = known is not None or bool(view.logs(place.tenant, limit=1))
+        if used:
+            raise EngineError(
+                "usage", f"{taken}; tenant {place.tenant} has the unit {known or DEFAULT_UNIT} already"
+            )
+        keys = load_keys(place)
+        engine = Engine(store, Operator(keys.operator, keys.signer, keys.reference_key), tenant=place.tenant)
+        engine.set_unit(unit)
+    say(f"unit          {unit}, of what is recorded for tenant {place.tenant}")
 
 
 def _keys_at_hand(place: Place, operator: str | None) -> KeyFolder:

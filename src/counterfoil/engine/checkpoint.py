@@ -16,7 +16,6 @@ Source: docs/spec/checkpoint.md, docs/spec/tree.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Literal
@@ -176,11 +175,15 @@ class _Round:
             transaction.lock_heads(self._grown)
             transaction.settle(self._grown)
 
-        # What is published is published, whatever comes of this.  Nothing depends on it: the next checkpoints of these
-        # logs try again, and what is wrong with the store is said by the next transaction that has to succeed.
-        with suppress(EngineError):
+        try:
             if self._grown:
                 transact(self._store, settle)
+        except EngineError as error:
+            # What is published is published, whatever comes of this.  Nothing depends on it: the next checkpoints of
+            # these logs try again, and what is wrong with the store is said by the next transaction that has to
+            # succeed.  But for a right that is missing, which nothing else may need.
+            if error.code == "usage":
+                raise
 
     def _superseded(self, log: bytes) -> Checkpointed | CounterfoilError:
         """Answer with the checkpoint of the worker who was first."""

@@ -37,7 +37,7 @@ from counterfoil.limits import (
 
 DEFAULT_UNIT: Final = "credits"
 # Entries so near each other are read as one range.
-_NEIGHBOURS: Final = 64
+_NEIGHBOURS: Final = 256
 
 
 class Recorded(NamedTuple):

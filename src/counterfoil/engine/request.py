@@ -95,6 +95,8 @@ class Preparation:
             return EngineError("invalid-field", error.message)
         except EngineError as error:
             return error
+        except Exception as error:  # noqa: BLE001  -- of a sender's own mapping, say: it concerns this request alone
+            return EngineError("invalid-field", f"{type(error).__name__} while the request was read")
 
     def _prepare(self, position: int, request: Delta) -> Prepared:
         if not isinstance(request, Delta):

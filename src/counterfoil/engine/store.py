@@ -225,10 +225,18 @@ class WriteTransaction(ReadTransaction, Protocol):
     def claim(self, now: int, until: int, *, limit: int) -> list[Claim]:
         """Claim up to `limit` logs, of any tenant, with entries that no checkpoint covers.  Crosses logs.
 
-        What another transaction has locked is waited for only where nothing else is left.  What others claimed for
-        longer than `now` is passed over; but not what they claimed for longer than `until`: nobody does, but by a clock
+        What another transaction has locked is passed over, and so is what others claimed for longer than `now`; but not what they claimed for longer than `until`: nobody does, but by a clock
         that was ahead and was put right.  A claim keeps back other claims alone, until `until` or the log's next
         checkpoint.
+        """
+
+    def claim_furthest_behind(self, now: int, until: int) -> list[Claim]:
+        """As `claim`, of the one log with the most entries that no checkpoint covers.  Crosses logs.
+
+        For a log that writers never leave alone: what is locked is waited for, though not for long.
+
+        Raises:
+            EngineError: `store-unavailable`, where it stays locked.
         """
 
     def claim_to_close(self, now: int, until: int, *, limit: int) -> list[Claim]:

@@ -20,7 +20,7 @@ from counterfoil.engine.checkpoint import ROUND_LOGS, Checkpointed, checkpoint_m
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.store import Claim, Store, WriteTransaction
 from counterfoil.engine.transact import transact
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import CounterfoilError, EngineError
 
 # Many times what a round takes.  A log that was refused is tried again when its claim runs out.
 CLAIM_SECONDS: Final = 60
@@ -64,6 +64,8 @@ def work_through(
             if stopped():
                 return
             claims = _claim(store, closing=closing)
+            if not claims and not closing:
+                claims = _claim_busy(store)
             # A round that is not full had all there was.  To ask again at once would give a busy log a checkpoint
             # for every few entries.
             more = more or len(claims) == ROUND_LOGS
@@ -88,3 +90,19 @@ def _claim(store: Store, *, closing: bool) -> list[Claim]:
         return take(now, now + CLAIM_SECONDS * 1_000_000, limit=ROUND_LOGS)
 
     return transact(store, claim)
+
+
+def _claim_busy(store: Store) -> list[Claim]:
+    """Claim what was passed over because somebody writes to it all the time: alone, with no lock in hand to wait with."""
+
+    def claim(transaction: WriteTransaction) -> list[Claim]:
+        now = transaction.now()
+        return transaction.claim_furthest_behind(now, now + CLAIM_SECONDS * 1_000_000)
+
+    try:
+        return transact(store, claim)
+    except EngineError as error:
+        if error.code != "store-unavailable":
+            raise
+        # Whoever holds it has not let go within a second: the next call tries again, and other work goes on.
+        return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -113,11 +112,12 @@ def store_files(url: str) -> tuple[Path, ...]:
 
 
 def shown(url: str) -> str:
-    """Return the URL of a store as it may be printed: without a password, even where it is no proper URL."""
-    if url.startswith(_SQLITE):
+    """Return the URL of a store as it may be printed: of a server no more than who, where and which database."""
+    if not url.startswith(_POSTGRES):
         return url
-    without = re.sub(r"(password)=[^&\s]*", r"\1=...", url)
-    return re.sub(r"^(\w+:/*[^/@:]*):.*@", r"\1@", without)
+    rest = url.partition("://")[2].partition("?")[0]
+    credentials, at, place = rest.rpartition("@")
+    return f"postgresql://{credentials.partition(':')[0]}{at}{place}"
 
 
 def _path_of(url: str) -> Path:
@@ -125,7 +125,8 @@ def _path_of(url: str) -> Path:
     if name == url or not name:
         raise EngineError(
             "usage",
-            f"not the URL of a store that lasts: {shown(url)!r}; use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+            # Not what it is instead: that may hold a password.
+            "not the URL of a store that lasts; use sqlite:///PATH or postgresql://USER@HOST/DATABASE",
         )
     return Path(name)
 

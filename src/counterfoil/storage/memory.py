@@ -199,6 +199,15 @@ class _Writing(_Reading):
     def claim(self, now: int, until: int, *, limit: int) -> list[Claim]:
         return self._claim(lambda head: head.size > self._checkpoint_size(head.log), now, until, limit)
 
+    def claim_furthest_behind(self, now: int, until: int) -> list[Claim]:
+        heads = self._rows.heads
+        due = [log for log, head in heads.items() if head.size > self._checkpoint_size(log)]
+        due.sort(key=lambda log: self._checkpoint_size(log) - heads[log].size)
+        for log in due:
+            if claims := self._claim(lambda head, log=log: head.log == log, now, until, 1):  # type: ignore[misc]
+                return claims
+        return []
+
     def claim_to_close(self, now: int, until: int, *, limit: int) -> list[Claim]:
         return self._claim(lambda head: head.close_at is not None and head.close_at <= now, now, until, limit)
 

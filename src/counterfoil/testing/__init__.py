@@ -28,6 +28,7 @@ from counterfoil.testing.claims import (
     months_that_are_over_are_claimed,
     no_two_claim_the_same_log,
     the_end_of_the_month_comes_back,
+    the_log_furthest_behind_is_claimed_alone,
 )
 from counterfoil.testing.contents import (
     a_log_without_its_last_entry_holds_up_no_other,
@@ -99,6 +100,7 @@ STORE_CHECKS: Final = (
     months_that_are_over_are_claimed,
     a_failed_block_claims_nothing,
     no_two_claim_the_same_log,
+    the_log_furthest_behind_is_claimed_alone,
 )
 
 

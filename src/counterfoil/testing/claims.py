@@ -43,6 +43,19 @@ def a_claim_is_kept_until_it_ends(make_store: MakeStore) -> None:
             equal(view.heads(logs)[logs[1]].size, 3, "a claim keeps nobody from recording")
 
 
+def the_log_furthest_behind_is_claimed_alone(make_store: MakeStore) -> None:
+    """One claim, of the log with the most to sign; then of the next, as long as the first is claimed."""
+    logs = [make_log(number) for number in range(3)]
+    with closing(make_store("furthest")) as store:
+        for count, log in enumerate(logs, start=1):
+            append(store, log, 3 * count)
+        _sign(store, logs[2], 0, 8)
+        for want in ([logs[1]], [logs[0]], [logs[2]], []):
+            with store.write() as transaction:
+                found = transaction.claim_furthest_behind(100, 200)
+            equal(found, [Claim(log, TENANT) for log in want], "who is furthest behind comes first")
+
+
 def a_claim_of_a_clock_that_was_ahead_is_none(make_store: MakeStore) -> None:
     """What is claimed for longer than anybody claims is claimed like what is free, by both kinds of claim."""
     log = make_log(0)

@@ -35,8 +35,18 @@ class Bundle(NamedTuple):
     details: bytes
 
 
+def is_packable(entry: StoredEntry) -> bool:
+    """Whether an entry keeps to the bounds of what is recorded, so that `unpack` gives it back."""
+    return (
+        len(entry.entry) <= ENTRY_BYTES_MAX
+        and (entry.salt is None) == (entry.value is None)
+        and (entry.salt is None or len(entry.salt) == SALT_BYTES)
+        and (entry.value is None or len(entry.value) <= DETAILS_BYTES_MAX)
+    )
+
+
 def pack(entries: Sequence[StoredEntry]) -> Iterator[Bundle]:
-    """Pack entries of one log with consecutive indices."""
+    """Pack entries of one log with consecutive indices, each of them packable."""
     for start in range(0, len(entries), BUNDLE_ENTRIES_MAX):
         part = entries[start : start + BUNDLE_ENTRIES_MAX]
         details = (

@@ -47,6 +47,12 @@ class Database(Runners, Protocol):
             or removed.
         """
 
+    def wait_briefly(self, cursor: DBAPICursor) -> None:
+        """Let what is locked be waited for in this transaction for a second and not longer."""
+
+    def alone(self, connection: Connection) -> None:
+        """Keep others out who would make the tables at the same time, until the transaction ends."""
+
     def now(self, cursor: DBAPICursor, clock: Callable[[], int]) -> int:
         """Return the store's clock in microseconds: the database's own where it is one for all hosts, else the given one."""
 

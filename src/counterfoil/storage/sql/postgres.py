@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import BigInteger, LargeBinary, QueuePool, create_engine, event, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _OLDEST_VERSION: Final = 150_000
 # Of one process.  Writers of one log wait for each other anyway; the server's own bound is 100 as a rule.
 _CONNECTIONS_MAX: Final = 16
+_RECYCLE_SECONDS: Final = 300
 
 # What a setting must not be -> why, and what to do.
 _UNSAFE: Final = {
@@ -56,8 +57,6 @@ _CODES: Final = {
     "23505": "log-corrupt",  # Two rows for one place: the tables contradict each other.
     "25006": "unsafe-settings",  # a replica, or a database that was made read-only
     "25P03": "store-unavailable",  # idle for too long within a transaction
-    "28": "usage",
-    "3D000": "usage",
     "42501": "usage",
     "53": "store-unavailable",
     "53100": "out-of-space",
@@ -70,7 +69,20 @@ _CODES: Final = {
 }
 _CONFLICTS: Final = {"40001", "40P01"}
 # Where the server itself went down, or the connection did, nobody knows what became of a COMMIT.
-_OUTCOME_KNOWN: Final = {"22", "23", "25", "40", "42", "53", "55"}
+_OUTCOME_KNOWN: Final = {"22", "23", "25", "42", "53", "55"}
+
+# Any number that another program on the server is not likely to lock: "counterf" in ASCII.
+_TABLES_LOCK: Final = int.from_bytes(b"counterf", "big")
+
+# Where the URL says nothing else: a server that has gone silent is given up within half a minute.
+_CONNECTION: Final = {
+    "application_name": "counterfoil",
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 
 # Below so many rows an INSERT, which is parsed once a connection, takes fewer round trips than a COPY.
 _COPY_ROWS_MIN: Final = 32
@@ -105,10 +117,12 @@ class PostgresDatabase:
                 "usage", "in the URL of a PostgreSQL database user and password are percent-encoded"
             )
         # Without user and password: this is what messages show.
-        self._name = f"PostgreSQL database {named.get('dbname', '')} on {named.get('host', 'localhost')}"
+        host = f" on {named['host']}" if named.get("host") else ""
+        self._name = f"PostgreSQL database {named.get('dbname', '')}{host}"
+        self._parameters: dict[str, Any] = {**_CONNECTION, **named}
         self.engine: Engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(url, application_name="counterfoil"),
+            creator=self._connect,
             poolclass=QueuePool,
             pool_size=_CONNECTIONS_MAX,
             max_overflow=0,
@@ -116,9 +130,22 @@ class PostgresDatabase:
             pool_use_lifo=True,
             # A server that was started again meets none of the old connections.
             pool_pre_ping=True,
+            # What is checked at connecting is checked again now and then: a setting may have been changed since.
+            pool_recycle=_RECYCLE_SECONDS,
         )
         event.listen(self.engine, "connect", self._prepare)
         event.listen(self.engine, "begin", _begin)
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        try:
+            return psycopg.connect(make_conninfo(**self._parameters))
+        except psycopg.OperationalError as error:
+            # There is no SQLSTATE yet that would tell a server that is away from a URL that is wrong.
+            raise EngineError(
+                "store-unavailable",
+                f"{self._name}: {' '.join(str(error).split())}; "
+                "is the server up, and are role, database and password in the URL right?",
+            ) from error
 
     def _prepare(self, connection: psycopg.Connection[Any], _record: object) -> None:
         """Set what a session needs, and refuse a server that could lose what it acknowledged."""
@@ -147,6 +174,10 @@ class PostgresDatabase:
             row = connection.execute("SELECT current_setting(%s)", [setting]).fetchone()
             if row is not None and row[0] == bad:
                 raise EngineError("unsafe-settings", f"{self._name}: {setting} is {bad}: {why}")
+        # As it was found to be, whatever the server is told while the session lasts.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', current_setting('synchronous_commit'), false)"
+        )
         connection.autocommit = False
 
     def turn(self) -> AbstractContextManager[None]:
@@ -163,6 +194,14 @@ class PostgresDatabase:
         made = {row[0] for row in cursor.fetchall()}
         cursor.execute(_LOCK_HEADS, (list(logs),))
         return made
+
+    def wait_briefly(self, cursor: DBAPICursor) -> None:
+        """Bound the wait for a lock in this transaction alone."""
+        cursor.execute("SET LOCAL lock_timeout = '1s'")
+
+    def alone(self, connection: Connection) -> None:
+        """Take a lock that nothing else takes: rows to lock are not there yet."""
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_TABLES_LOCK,))
 
     def now(self, cursor: DBAPICursor, clock: Callable[[], int]) -> int:  # noqa: ARG002  -- see below
         """Return the server's clock: hosts that share a store need not agree on the time.
@@ -195,15 +234,21 @@ class PostgresDatabase:
         cause = error.orig if isinstance(error, DBAPIError) else error
         state = getattr(cause, "sqlstate", None)
         # Without the server's details: they may repeat a row, and with it what a customer is called.
-        said = getattr(getattr(cause, "diag", None), "message_primary", None) or cause
+        diagnosis = getattr(cause, "diag", None)
+        said = getattr(diagnosis, "message_primary", None) or cause
         words = f"{self._name}: {' '.join(str(said).split())}"
+        if state is None and committing:
+            return EngineError("commit-outcome-unknown", words)
         if state is None:
             if not isinstance(cause, psycopg.OperationalError):
-                return EngineError("internal", f"the store was handed something it cannot hold: {cause}")
-            return EngineError("commit-outcome-unknown" if committing else "store-unavailable", words)
+                words = f"the store was handed something it cannot hold ({type(cause).__name__})"
+                return EngineError("internal", words)
+            return EngineError("store-unavailable", words)
         if state in _CONFLICTS:
             return ConflictError(words, sqlstate=state)
         code = _CODES.get(state) or _CODES.get(state[:2], "internal")
+        if code == "log-corrupt" and getattr(diagnosis, "table_name", None) not in {*METADATA.tables, None}:
+            code = "internal"
         if committing and state[:2] not in _OUTCOME_KNOWN:
             code = "commit-outcome-unknown"
         return EngineError(code, words, sqlstate=state)
@@ -231,6 +276,10 @@ _FOREIGN_HANDS: Final = {
     " AND tgrelid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
     "drop these rules, which nobody decided on here": "SELECT rulename FROM pg_rewrite"
     " WHERE ev_class IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
+    "row security would hide rows from us; DISABLE ROW LEVEL SECURITY on": "SELECT relname FROM pg_class"
+    " WHERE relrowsecurity AND oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
+    "rows of these tables would be taken for ours": "SELECT inhrelid::regclass::text FROM pg_inherits"
+    " WHERE inhparent IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
     "a crash would empty these tables; ALTER TABLE ... SET LOGGED": "SELECT relname FROM pg_class WHERE relpersistence <> 'p'"
     " AND oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)",
 }

@@ -148,6 +148,12 @@ class SqliteDatabase:
         """Lock the logs: nothing to do, BEGIN IMMEDIATE holds them all."""
         return set()
 
+    def wait_briefly(self, cursor: DBAPICursor) -> None:
+        """There is nothing to wait for: BEGIN IMMEDIATE has the lock."""
+
+    def alone(self, connection: Connection) -> None:
+        """Nobody else: BEGIN IMMEDIATE has the lock."""
+
     def now(self, cursor: DBAPICursor, clock: Callable[[], int]) -> int:  # noqa: ARG002  -- see below
         """Return the host's clock: everybody who uses the file is on this host."""
         return clock()

@@ -48,6 +48,8 @@ class SqlStore:
         store = cls(database, clock)
         try:
             with store._transaction(reading=not create) as connection:
+                if create:
+                    database.alone(connection)
                 _require_tables(connection, create=create)
                 database.check_schema(connection)
         except BaseException as error:
@@ -69,6 +71,7 @@ class SqlStore:
         store = cls(database, clock)
         try:
             with store._transaction(reading=False) as connection:
+                database.alone(connection)
                 found = _revision(connection)
                 if found in OLDER_REVISIONS:
                     from counterfoil.storage.sql.migrations import upgrade  # noqa: PLC0415  -- see below

@@ -22,7 +22,7 @@ from counterfoil.engine.store import (
 )
 from counterfoil.errors import EngineError
 from counterfoil.limits import INTEGER_MAX
-from counterfoil.storage.sql.bundles import BUNDLE_ENTRIES_MAX, Bundle, pack, unpack
+from counterfoil.storage.sql.bundles import BUNDLE_ENTRIES_MAX, Bundle, is_packable, pack, unpack
 from counterfoil.storage.sql.schema import CHECKPOINTS, IDENTITY, LOGS, TENANTS
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+# Ranges whose bundles are held at a time: one has up to 4 MB, and what is wanted of it may be one entry.
+_RANGES_AT_ONCE: Final = 64
 # A bundle of fewer entries would save little, and the next checkpoints bring more.
 _SETTLED_MIN: Final = 64
 # What one call settles: bounds how long it holds the locks.
@@ -85,9 +87,10 @@ class Reading:
         bounded = [
             (log, start, end, min(end + BUNDLE_ENTRIES_MAX, INTEGER_MAX)) for log, start, end in ranges
         ]
-        for start, end, *row in self._rows(self._statements.bundles, bounded):
-            bundle = Bundle._make(row)
-            found[bundle.log].extend(_unpacked(bundle)[max(start - bundle.first, 0) : end - bundle.first])
+        for at in range(0, len(bounded), _RANGES_AT_ONCE):
+            for start, end, *row in self._rows(self._statements.bundles, bounded[at : at + _RANGES_AT_ONCE]):
+                bundle = Bundle._make(row)
+                found[bundle.log].extend(_unpacked(bundle)[max(start - bundle.first, 0) : end - bundle.first])
         for row in self._rows(self._statements.entries, ranges):
             found[row[0]].append(StoredEntry._make(row))
         if len(found) < len(ranges):
@@ -222,8 +225,12 @@ class Writing(Reading):
         settled: dict[bytes, list[StoredEntry]] = {log: [] for log, _, _ in ranges}
         for row in self._rows(self._statements.entries, ranges):
             settled[row[0]].append(StoredEntry._make(row))
-        # What has a gap was tampered with, too.
-        whole = [(log, start, end) for log, start, end in ranges if len(settled[log]) == end - start]
+        # What has a gap, or is longer than anything that is recorded, was tampered with, too.
+        whole = [
+            (log, start, end)
+            for log, start, end in ranges
+            if len(settled[log]) == end - start and all(map(is_packable, settled[log]))
+        ]
         self._change(
             self._statements.put_bundles, [bundle for log, _, _ in whole for bundle in pack(settled[log])]
         )
@@ -232,13 +239,13 @@ class Writing(Reading):
 
     def claim(self, now: int, until: int, *, limit: int) -> list[Claim]:
         due = _due(LOGS.c.size > LOGS.c.checkpoint_size, now, until).limit(limit)
-        found = self._select(due.with_for_update(skip_locked=True))
-        if not found:
-            # What is locked was passed over as long as there was other work.  A log that writers never leave alone
-            # would be passed over for ever: now it is waited for, in the order in which everybody locks, and without
-            # a lock in hand that somebody else might wait for.
-            found = self._select(due.order_by(LOGS.c.tenant, LOGS.c.log).with_for_update())
-        return self._claim(found, until)
+        return self._claim(self._select(due.with_for_update(skip_locked=True)), until)
+
+    def claim_furthest_behind(self, now: int, until: int) -> list[Claim]:
+        self._run(lambda: self._database.wait_briefly(self._cursor))
+        due = _due(LOGS.c.size > LOGS.c.checkpoint_size, now, until)
+        behind = due.order_by((LOGS.c.size - LOGS.c.checkpoint_size).desc()).limit(1)
+        return self._claim(self._select(behind.with_for_update()), until)
 
     def claim_to_close(self, now: int, until: int, *, limit: int) -> list[Claim]:
         # Nothing to wait for: what is locked has somebody who writes to it, and will have other work.

@@ -5,6 +5,7 @@ Configured here and not by a file: the scripts travel in the package and the con
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from alembic.config import Config
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+_AT_WORK = threading.Lock()
 
 
 def configuration() -> Config:
@@ -30,4 +34,6 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     """
     config = configuration()
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    # Alembic keeps what it is at in globals.
+    with _AT_WORK:
+        command.upgrade(config, revision)
