@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -113,11 +114,17 @@ def store_files(url: str) -> tuple[Path, ...]:
 
 def shown(url: str) -> str:
     """Return the URL of a store as it may be printed: of a server no more than who, where and which database."""
-    if not url.startswith(_POSTGRES):
+    if url.startswith(_SQLITE):
         return url
-    rest = url.partition("://")[2].partition("?")[0]
-    credentials, at, place = rest.rpartition("@")
-    return f"postgresql://{credentials.partition(':')[0]}{at}{place}"
+    if not url.startswith(_POSTGRES):
+        return "(no URL of a store)"
+    # From the last @ on: before it anything may be part of a password.
+    credentials, at, place = url.partition("://")[2].rpartition("@")
+    host = re.search(r"[?&](host=[^&]*)", url)
+    return (
+        f"postgresql://{re.split('[:?]', credentials)[0]}{at}{place.partition('?')[0]}"
+        f"{'?' + host[1] if host else ''}"
+    )
 
 
 def _path_of(url: str) -> Path:
