@@ -125,3 +125,8 @@ def test_every_command_line_that_a_page_names_is_one(page):
         assert set(OPTION.findall(line.removeprefix(path).partition("'")[0])) <= options_of(
             COMMANDS[path][0]
         ), line
+
+
+def test_no_page_is_unfinished():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    assert [page.name for page in pages if "TODO" in page.read_text(encoding="utf-8")] == []
