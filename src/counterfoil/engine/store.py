@@ -23,6 +23,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from counterfoil.engine.service import ServiceReading, ServiceWriting
+
 
 class Head(NamedTuple):
     """Where a log stands.
@@ -114,12 +116,16 @@ class TileKey(NamedTuple):
 
 
 class NewCheckpoint(NamedTuple):
-    """A signed checkpoint of `size` entries that follows the one of `old_size` (0 for the first)."""
+    """A signed checkpoint of `size` entries that follows the one of `old_size` (0 for the first).
+
+    `root_prefix` is the first 8 bytes of its root as a signed big-endian integer, for `checkpoints_by_root`.
+    """
 
     log: bytes
     old_size: int
     size: int
     note: bytes
+    root_prefix: int
 
 
 class StoredCheckpoint(NamedTuple):
@@ -137,6 +143,17 @@ class Claim(NamedTuple):
     tenant: str
 
 
+class NamedLog(NamedTuple):
+    """A log and the customerId that its first entry's details name, kept a second time so that lists can be searched.
+
+    Erasing these details erases this row.
+    """
+
+    log: bytes
+    tenant: str
+    customer_id: str
+
+
 class Identity(NamedTuple):
     """Whom a store belongs to: the keys that it was made with.
 
@@ -151,7 +168,7 @@ class Identity(NamedTuple):
     reference_check: bytes
 
 
-class ReadTransaction(Protocol):
+class ReadTransaction(ServiceReading, Protocol):
     """One consistent view of the store."""
 
     def identity(self) -> Identity | None:
@@ -181,11 +198,45 @@ class ReadTransaction(Protocol):
         A hint, never an answer: the entries' own bytes say what key they bear.
         """
 
+    def near_times(self, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        """Return for each (log, time in microseconds) two numbers between which lies how many entries are before that time.
+
+        Both ends are possible answers.  A hint, never an answer: the entries' own bytes say what time they bear.
+        (0, size) is always right, and (0, 0) for a log that does not exist; the nearer the ends, the less is read.
+        """
+
+    def near_counts(self, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        """As `near_times`, for each (log, count): how many entries have a `count` below that."""
+
+    def customers(self, tenant: str, *, search: str = "", offset: int = 0, limit: int) -> list[NamedLog]:
+        """Return customers of a tenant whose customerId contains `search`, ascending by its bytes.  Crosses logs.
+
+        Args:
+            tenant: whose.
+            search: characters of a customerId, in upper or lower case; none for all.
+            offset: how many to pass over.
+            limit: how many to return at most.
+        """
+
+    def count_customers(self, tenant: str, *, search: str = "") -> int:
+        """Return how many customers there are in such a list.  Crosses logs."""
+
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         """Return up to `limit` checkpoints of one log with a size above `after`, ascending by size."""
 
     def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
         """Return the checkpoint of exactly this size, or None."""
+
+    def checkpoints_up_to(
+        self, wanted: Sequence[tuple[bytes, int]]
+    ) -> dict[tuple[bytes, int], StoredCheckpoint]:
+        """Return for each (log, size) the checkpoint of the greatest size that is not above it; absent where none is."""
+
+    def checkpoints_by_root(self, root_prefix: int, *, limit: int) -> list[StoredCheckpoint]:
+        """Return up to `limit` checkpoints, of any log, whose root begins so (`NewCheckpoint.root_prefix`).  Crosses logs.
+
+        A hint, never an answer: the notes' own bytes say what root they have.
+        """
 
     def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
         """Return the checkpoint of the greatest size of those of `logs` that have one."""
@@ -194,7 +245,7 @@ class ReadTransaction(Protocol):
         """Return those of the tiles that are there: 32 bytes a hash, 1 to 256 hashes."""
 
 
-class WriteTransaction(ReadTransaction, Protocol):
+class WriteTransaction(ReadTransaction, ServiceWriting, Protocol):
     """A transaction that may write; all or nothing."""
 
     def now(self) -> int:
@@ -214,6 +265,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def append(self, entries: Sequence[NewEntry], moves: Sequence[HeadMove]) -> None:
         """Append entries and move the heads of their logs; the logs are locked."""
+
+    def name_customers(self, customers: Sequence[NamedLog]) -> None:
+        """Say what the customers of new, locked logs are called."""
 
     def settle(self, sizes: Mapping[bytes, int]) -> None:
         """Say of locked logs that their entries below a size are sealed, and will not change but for erased details.
