@@ -58,7 +58,7 @@ clean:
 	@touch $@
 
 .venv/test: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[postgres]" --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[postgres,server,client]" --group test --group lint
 	@touch $@ .venv/demo
 
 .venv/bench: .venv/test

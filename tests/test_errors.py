@@ -64,6 +64,15 @@ OF_CORE = {
 # The others, with the test that makes each.
 ELSEWHERE = {
     "nothing-checked": "cli/test_verify.py::test_an_empty_one_is_no_success",
+    "not-found": "web/test_app.py::test_a_path_that_is_not_there_is_not_found",
+    "method-not-allowed": "web/test_app.py::test_another_method_is_refused_with_those_that_there_are",
+    "invalid-api-key": "web/test_access.py::test_every_key_that_opens_nothing_gets_the_same_answer",
+    "rate-limited": "web/test_access.py::test_a_key_that_asks_too_often_is_told_when_to_come_again",
+    "insufficient-scope": "web/test_access.py::test_a_key_without_the_scope_is_refused",
+    "unsupported-media-type": "web/test_bodies.py::test_a_body_of_another_kind_is_refused",
+    "request-timeout": "web/test_bodies.py::test_a_body_that_does_not_arrive_in_time_is_refused",
+    "invalid-scope-combination": "engine/test_windows.py::test_what_excludes_each_other_is_refused",
+    "scope-too-wide": "engine/test_windows.py::test_a_window_that_is_too_wide_is_refused",
     "customer-not-found": "engine/test_checkpoint.py::test_a_customer_that_is_not_there_is_refused",
     "record-not-found": "engine/test_prove.py::test_a_record_that_is_not_there_has_none",
     "idempotency-conflict": "engine/test_record.py::test_another_request_under_the_key_is_refused_and_nothing_is_written",

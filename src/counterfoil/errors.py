@@ -48,9 +48,19 @@ CODES: Final[dict[str, int]] = {
     "missing-seal": EXIT_INVALID,
     "fork": EXIT_FORK,
     "nothing-checked": EXIT_INCONCLUSIVE,
-    # The request.
+    # The request.  Of HTTP: where it goes, who asks, how it is written.
+    "not-found": EXIT_REJECTED,
+    "method-not-allowed": EXIT_REJECTED,
+    "invalid-api-key": EXIT_REJECTED,
+    "rate-limited": EXIT_REJECTED,
+    "insufficient-scope": EXIT_REJECTED,
+    "unsupported-media-type": EXIT_REJECTED,
+    "request-timeout": EXIT_REJECTED,
+    # The request.  What it asks for.
     "invalid-field": EXIT_REJECTED,
     "amount-out-of-range": EXIT_REJECTED,
+    "invalid-scope-combination": EXIT_REJECTED,
+    "scope-too-wide": EXIT_REJECTED,
     "customer-not-found": EXIT_REJECTED,
     "record-not-found": EXIT_REJECTED,
     "idempotency-conflict": EXIT_REJECTED,
