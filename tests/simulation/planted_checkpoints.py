@@ -32,7 +32,7 @@ class PublishesWithoutComparing(Plant):
     def patched(self, _world):
         def publish(transaction, signed):
             new = [
-                NewCheckpoint(item.work.head.log, 0, item.checkpoint.size, item.checkpoint.note.encode())
+                NewCheckpoint(item.work.head.log, 0, item.checkpoint.size, item.checkpoint.note.encode(), 0)
                 for item in signed
             ]
             transaction.put_checkpoints(new)
@@ -99,7 +99,7 @@ class SignsBeforeSealIsStored(Plant):
             transaction.append([entry], [HeadMove(log, tenant, size, size, close_at)])
             transaction.put_tiles({TileKey(log, *tile): hashes for tile, hashes in tiles.items()})
             transaction.put_checkpoints(
-                [NewCheckpoint(log, head.checkpoint_size, size, signed.note.encode())]
+                [NewCheckpoint(log, head.checkpoint_size, size, signed.note.encode(), 0)]
             )
             return False
 

@@ -197,7 +197,7 @@ def test_a_clock_that_refuses_undoes_the_block(tmp_path, url):
     "refuse",
     [
         lambda t: t.append([NewEntry(LOG, 0, b"{}", None, None, None)] * 2, []),
-        lambda t: t.put_checkpoints([NewCheckpoint(LOG, 1, 2, b"note")]),
+        lambda t: t.put_checkpoints([NewCheckpoint(LOG, 1, 2, b"note", 0)]),
     ],
 )
 def test_a_refusal_names_its_log_as_everybody_writes_it(refuse):

@@ -424,7 +424,7 @@ def test_two_rows_for_one_place_are_corrupt(store, count):
 def test_a_checkpoint_beyond_the_log_is_an_internal_error(store):
     append(store, 0)
     with refused("internal"), store.write() as transaction:
-        transaction.put_checkpoints([NewCheckpoint(LOG, 0, 2, b"note")])
+        transaction.put_checkpoints([NewCheckpoint(LOG, 0, 2, b"note", 0)])
 
 
 def test_a_block_that_catches_an_error_commits_nothing(store):

@@ -351,7 +351,7 @@ def test_a_checkpoint_beyond_the_log_is_an_internal_error(store):
 
     def write():
         with store.write() as transaction:
-            transaction.put_checkpoints([NewCheckpoint(LOG, 0, 2, b"note")])
+            transaction.put_checkpoints([NewCheckpoint(LOG, 0, 2, b"note", 0)])
 
     refusal("internal", write)
 

@@ -253,7 +253,7 @@ CALLS = {
     "claim": lambda t: t.claim(1, 2, limit=9),
     "claim_furthest_behind": lambda t: t.claim_furthest_behind(1, 2),
     "claim_to_close": lambda t: t.claim_to_close(1, 2, limit=9),
-    "put_checkpoints": lambda t: t.put_checkpoints([NewCheckpoint(LOG, 0, 1, b"note")]),
+    "put_checkpoints": lambda t: t.put_checkpoints([NewCheckpoint(LOG, 0, 1, b"note", 0)]),
     "put_tiles": lambda t: t.put_tiles({TileKey(LOG, 0, 0): bytes(32)}),
     "set_identity": lambda t: t.set_identity(Identity("operator", bytes(32), bytes(32))),
     "set_tenant_unit": lambda t: t.set_tenant_unit("default", "credits"),
@@ -296,7 +296,7 @@ def test_what_stands_in_other_logs_changes_nothing(store, clock):
                 row = NewEntry(log, number, b"nonsense", number, bytes(32), b"nonsense")
                 transaction.append([row], [HeadMove(log, "default", number + 1, number + 1, 0)])
                 transaction.put_tiles({TileKey(log, level, 0): bytes([number]) * 32 for level in range(3)})
-                transaction.put_checkpoints([NewCheckpoint(log, number, number + 1, b"nonsense")])
+                transaction.put_checkpoints([NewCheckpoint(log, number, number + 1, b"nonsense", 0)])
         steps.append(rows_of(store, number + 1))
 
     with_neighbours = list(life(engine, clock, nonsense))

@@ -36,6 +36,7 @@ from counterfoil.engine.store import (
 )
 from counterfoil.engine.stored import (
     about,
+    key_prefix,
     log_corrupt,
     read_checkpoint,
     read_stored,
@@ -218,7 +219,7 @@ def _publish(transaction: WriteTransaction, signed: Sequence[Signed]) -> set[byt
         if current is None or (current.checkpoint_size, newest.get(log)) != (old_size, item.work.newest):
             continue
         note = item.checkpoint.note.encode("utf-8")
-        new.append(NewCheckpoint(log, old_size, item.checkpoint.size, note))
+        new.append(NewCheckpoint(log, old_size, item.checkpoint.size, note, key_prefix(item.checkpoint.root)))
         tiles.update({TileKey(log, *tile): hashes for tile, hashes in item.tiles.items()})
     transaction.put_tiles(tiles)
     transaction.put_checkpoints(new)

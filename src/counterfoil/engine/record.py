@@ -26,7 +26,7 @@ from counterfoil.core.timestamp import format_time, month_end, to_microseconds
 from counterfoil.engine.clock import next_time
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.request import Delta, Preparation, Prepared, Randomness, check_key, check_unit
-from counterfoil.engine.store import HeadMove, NewEntry, Store, StoredEntry, WriteTransaction
+from counterfoil.engine.store import HeadMove, NamedLog, NewEntry, Store, StoredEntry, WriteTransaction
 from counterfoil.engine.stored import log_corrupt, read_last, read_stored
 from counterfoil.engine.transact import transact
 from counterfoil.errors import CounterfoilError, EngineError
@@ -149,6 +149,7 @@ class _Batch:
         self._salts = iter_salts(randomness, len(items) + len({item.log for item in items}))
         self._tails: dict[bytes, _Tail] = {}
         self._rows: list[NewEntry] = []
+        self._opened: list[NamedLog] = []
 
     def attempt(self, item: Prepared) -> Recorded | CounterfoilError:
         try:
@@ -165,6 +166,8 @@ class _Batch:
                 if tail.added
             ]
             self._transaction.append(self._rows, moves)
+        if self._opened:
+            self._transaction.name_customers(self._opened)
 
     def _record(self, item: Prepared) -> Recorded:
         tail = self._tail(item.log)
@@ -250,6 +253,7 @@ class _Batch:
         if opened is not None:
             self._tails[item.log] = tail
             self._rows.append(opened)
+            self._opened.append(NamedLog(item.log, self._tenant, item.customer_id))
         row = NewEntry(item.log, entry.index, data, item.key_prefix, salt, item.details)
         self._rows.append(row)
         tail.added[item.key] = row

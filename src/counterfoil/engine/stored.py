@@ -37,7 +37,7 @@ def about(error: CounterfoilError, log: bytes) -> CounterfoilError:
 
 
 def key_prefix(key: bytes) -> int:
-    """Return the hint that a store keeps of an entry's 32-byte key."""
+    """Return the hint by which a store finds 32 bytes again: the key of an entry, the root of a checkpoint."""
     return int.from_bytes(key[:8], "big", signed=True)
 
 

@@ -6,15 +6,15 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from contextlib import contextmanager
-from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from counterfoil.engine.store import (
     Claim,
     Head,
     HeadMove,
     Identity,
+    NamedLog,
     NewCheckpoint,
     NewEntry,
     StoredCheckpoint,
@@ -23,12 +23,11 @@ from counterfoil.engine.store import (
 )
 from counterfoil.errors import EngineError
 from counterfoil.limits import LOCK_WAIT_SECONDS
+from counterfoil.storage.memory_service import ServiceReading, ServiceRows, ServiceWriting
+from counterfoil.storage.memory_undo import Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-_K = TypeVar("_K")
-_T = TypeVar("_T")
 
 _INDEX = attrgetter("index")
 _SIZE = attrgetter("size")
@@ -73,22 +72,27 @@ class MemoryStore:
             self._lock.release()
 
 
-class _Rows:
+class _Rows(ServiceRows):
     """Everything that is stored.  The lists of a log are in ascending order."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.identities: dict[None, Identity] = {}
         self.units: dict[str, str] = {}
         self.heads: dict[bytes, HeadMove] = {}
         self.entries: defaultdict[bytes, list[StoredEntry]] = defaultdict(list)
         self.by_key: defaultdict[tuple[bytes, int], list[int]] = defaultdict(list)
+        self.names: dict[bytes, NamedLog] = {}
         self.claimed_until: dict[bytes, int] = {}
         self.checkpoints: defaultdict[bytes, list[StoredCheckpoint]] = defaultdict(list)
+        self.by_root: defaultdict[int, list[StoredCheckpoint]] = defaultdict(list)
         self.tiles: dict[TileKey, bytes] = {}
 
 
-class _Reading:
+class _Reading(ServiceReading):
     """A `ReadTransaction`; the protocol says what its methods do."""
+
+    _rows: _Rows
 
     def __init__(self, rows: _Rows) -> None:
         self._rows = rows
@@ -123,6 +127,25 @@ class _Reading:
     def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[int]]:
         return {key: list(self._rows.by_key[key]) for key in wanted if self._rows.by_key.get(key)}
 
+    def near_times(self, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        return [(0, self._rows.heads[log].size if log in self._rows.heads else 0) for log, _ in wanted]
+
+    def near_counts(self, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        return self.near_times(wanted)
+
+    def customers(self, tenant: str, *, search: str = "", offset: int = 0, limit: int) -> list[NamedLog]:
+        found = sorted(self._named(tenant, search), key=lambda named: (named.customer_id, named.log))
+        return found[offset : offset + limit]
+
+    def count_customers(self, tenant: str, *, search: str = "") -> int:
+        return len(self._named(tenant, search))
+
+    def _named(self, tenant: str, search: str) -> list[NamedLog]:
+        # As bytes, so that no letter but those of ASCII has a lower case, as in SQL.
+        part = search.encode().lower()
+        named = self._rows.names.values()
+        return [each for each in named if each.tenant == tenant and part in each.customer_id.encode().lower()]
+
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         found = self._rows.checkpoints.get(log, [])
         return found[bisect_right(found, after, key=_SIZE) :][:limit]
@@ -130,6 +153,19 @@ class _Reading:
     def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
         found = self.checkpoints(log, after=size - 1, limit=1)
         return found[0] if found and found[0].size == size else None
+
+    def checkpoints_up_to(
+        self, wanted: Sequence[tuple[bytes, int]]
+    ) -> dict[tuple[bytes, int], StoredCheckpoint]:
+        found: dict[tuple[bytes, int], StoredCheckpoint] = {}
+        for log, size in wanted:
+            checkpoints = self._rows.checkpoints.get(log, [])
+            if covered := bisect_right(checkpoints, size, key=_SIZE):
+                found[log, size] = checkpoints[covered - 1]
+        return found
+
+    def checkpoints_by_root(self, root_prefix: int, *, limit: int) -> list[StoredCheckpoint]:
+        return sorted(self._rows.by_root.get(root_prefix, []))[:limit]
 
     def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
         return {log: self._rows.checkpoints[log][-1] for log in logs if self._rows.checkpoints.get(log)}
@@ -151,24 +187,19 @@ class _Reading:
         )
 
 
-class _Writing(_Reading):
+class _Writing(ServiceWriting, _Reading):
     """A `WriteTransaction`; the protocol says what its methods do."""
 
     def __init__(self, rows: _Rows, clock: Callable[[], int]) -> None:
-        super().__init__(rows)
+        Undoing.__init__(self)
+        _Reading.__init__(self, rows)
         self._clock = clock
         self._failure: EngineError | None = None
-        self._undo_steps: list[Callable[[], object]] = []
 
     def require_unharmed(self) -> None:
         """Raise what a method refused, in case the block caught it: nothing of the transaction may stay."""
         if self._failure is not None:
             raise self._failure
-
-    def undo(self) -> None:
-        """Take back what this transaction did, last thing first."""
-        while self._undo_steps:
-            self._undo_steps.pop()()
 
     def now(self) -> int:
         try:
@@ -192,6 +223,14 @@ class _Writing(_Reading):
                 self._add(self._rows.by_key[entry.log, entry.key_prefix], entry.index)
         for move in moves:
             self._set(self._rows.heads, move.log, move)
+
+    def name_customers(self, customers: Sequence[NamedLog]) -> None:
+        for named in customers:
+            if named.log in self._rows.names:
+                raise self._refusal(
+                    "log-corrupt", "the log has a customer already", log=f"0x{named.log.hex()}"
+                )
+            self._set(self._rows.names, named.log, named)
 
     def settle(self, sizes: Mapping[bytes, int]) -> None:
         """There is nowhere that entries would take less room."""
@@ -235,7 +274,9 @@ class _Writing(_Reading):
                     log=f"0x{new.log.hex()}",
                 )
         for new in checkpoints:
-            self._add(self._rows.checkpoints[new.log], StoredCheckpoint(new.log, new.size, new.note))
+            stored = StoredCheckpoint(new.log, new.size, new.note)
+            self._add(self._rows.checkpoints[new.log], stored)
+            self._add(self._rows.by_root[new.root_prefix], stored)
             self._set(self._rows.claimed_until, new.log, 0)
 
     def put_tiles(self, tiles: Mapping[TileKey, bytes]) -> None:
@@ -255,14 +296,3 @@ class _Writing(_Reading):
         """Make a refusal after which nothing of the transaction stays, even where the block catches it."""
         self._failure = EngineError(code, message, **facts)
         return self._failure
-
-    def _add(self, rows: list[_T], row: _T) -> None:
-        rows.append(row)
-        self._undo_steps.append(rows.pop)
-
-    def _set(self, rows: dict[_K, _T], key: _K, row: _T) -> None:
-        if key in rows:
-            self._undo_steps.append(partial(rows.__setitem__, key, rows[key]))
-        else:
-            self._undo_steps.append(partial(rows.__delitem__, key))
-        rows[key] = row

@@ -198,7 +198,7 @@ def _claim_to_close(store: Store, now: int, until: int, *, limit: int = 99) -> l
 def _sign(store: Store, log: bytes, old_size: int, size: int) -> None:
     with store.write() as transaction:
         transaction.lock_heads([log])
-        transaction.put_checkpoints([NewCheckpoint(log, old_size, size, b"note")])
+        transaction.put_checkpoints([NewCheckpoint(log, old_size, size, b"note", 0)])
 
 
 def _append_to_close(store: Store, log: bytes, index: int, close_at: int | None) -> None:

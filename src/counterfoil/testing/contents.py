@@ -86,7 +86,7 @@ def bytes_come_back_as_they_were(make_store: MakeStore) -> None:
     with closing(make_store("bytes")) as store:
         with store.write() as transaction:
             transaction.append(entries, [HeadMove(log, TENANT, 4, 4, None)])
-            transaction.put_checkpoints([NewCheckpoint(log, 0, 4, every_byte)])
+            transaction.put_checkpoints([NewCheckpoint(log, 0, 4, every_byte, 0)])
             transaction.put_tiles({TileKey(log, 0, 0): hashes})
         with store.read() as view:
             equal(
@@ -125,9 +125,9 @@ def reads_of_many_equal_reads_of_one(make_store: MakeStore) -> None:
                 [make_move(log, size) for log, size in sizes.items()],
             )
             signed = {log: size for log, size in sizes.items() if size > 1}
-            transaction.put_checkpoints([NewCheckpoint(log, 0, 1, log) for log in signed])
+            transaction.put_checkpoints([NewCheckpoint(log, 0, 1, log, 0) for log in signed])
             transaction.put_checkpoints(
-                [NewCheckpoint(log, 1, size, log * 2) for log, size in signed.items()]
+                [NewCheckpoint(log, 1, size, log * 2, 0) for log, size in signed.items()]
             )
             transaction.put_tiles({TileKey(log, 0, 0): log[:16] * 2 * size for log, size in signed.items()})
         with store.write() as view:
@@ -174,7 +174,7 @@ def lists_are_paged_in_order(make_store: MakeStore) -> None:
         with store.write() as transaction:
             transaction.lock_heads(logs)
             for old_size, size in ((0, 1), (1, 2), (2, 4)):
-                transaction.put_checkpoints([NewCheckpoint(log, old_size, size, b"note") for log in done])
+                transaction.put_checkpoints([NewCheckpoint(log, old_size, size, b"note", 0) for log in done])
         with store.read() as view:
             equal(in_pages(lambda after: view.logs(TENANT, after=after, limit=3)), logs, "logs in pages")
             work = in_pages(lambda after: view.logs_with_work(TENANT, after=after, limit=3))
@@ -194,7 +194,7 @@ def logs_keep_apart(make_store: MakeStore) -> None:
             for log, tenant in ((one, TENANT), (two, OTHER_TENANT)):
                 entry = NewEntry(log, 0, log, 7, log[:16] * 2, log)
                 transaction.append([entry], [HeadMove(log, tenant, 1, 1, 2**62)])
-                transaction.put_checkpoints([NewCheckpoint(log, 0, 1, log)])
+                transaction.put_checkpoints([NewCheckpoint(log, 0, 1, log, 0)])
                 transaction.put_tiles({TileKey(log, 0, 0): log[:16] * 2})
         with store.write() as view:
             for log, tenant in ((one, TENANT), (two, OTHER_TENANT)):
@@ -234,7 +234,7 @@ def the_largest_sizes_fit(make_store: MakeStore) -> None:
     with closing(make_store("large")) as store:
         with store.write() as transaction:
             transaction.append([last], [HeadMove(log, TENANT, INTEGER_MAX, INTEGER_MAX, INTEGER_MAX)])
-            transaction.put_checkpoints([NewCheckpoint(log, 0, INTEGER_MAX, b"note")])
+            transaction.put_checkpoints([NewCheckpoint(log, 0, INTEGER_MAX, b"note", 0)])
             transaction.put_tiles({tile: bytes(32)})
         with store.read() as view:
             head = view.heads([log])[log]
@@ -268,7 +268,7 @@ def what_is_written_is_there_after_reopening(make_store: MakeStore) -> None:
         with store.write() as transaction:
             transaction.set_identity(Identity("operator.example", bytes(32), bytes(32)))
             transaction.set_tenant_unit(TENANT, "credits")
-            transaction.put_checkpoints([NewCheckpoint(log, 0, 3, b"note")])
+            transaction.put_checkpoints([NewCheckpoint(log, 0, 3, b"note", 0)])
             transaction.put_tiles({TileKey(log, 0, 0): bytes(96)})
             transaction.settle({log: 280})
         before = state_of(store, [log])

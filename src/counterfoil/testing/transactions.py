@@ -36,7 +36,7 @@ def a_failed_block_leaves_no_trace(make_store: MakeStore) -> None:
         append(store, old, 2)
         with store.write() as transaction:
             transaction.set_tenant_unit(TENANT, "credits")
-            transaction.put_checkpoints([NewCheckpoint(old, 0, 1, b"first")])
+            transaction.put_checkpoints([NewCheckpoint(old, 0, 1, b"first", 0)])
             transaction.put_tiles({TileKey(old, 0, 0): bytes(32)})
         before = state_of(store, [old, new])
         try:
@@ -46,7 +46,7 @@ def a_failed_block_leaves_no_trace(make_store: MakeStore) -> None:
                 transaction.append(
                     [make_entry(old, 2), make_entry(new, 0)], [make_move(old, 3), make_move(new, 1)]
                 )
-                transaction.put_checkpoints([NewCheckpoint(old, 1, 3, b"second")])
+                transaction.put_checkpoints([NewCheckpoint(old, 1, 3, b"second", 0)])
                 transaction.put_tiles({TileKey(old, 0, 0): bytes(64), TileKey(old, 1, 0): bytes(32)})
                 raise failure
         except ValueError as error:
@@ -78,14 +78,16 @@ def a_refusal_that_was_caught_undoes_the_block(make_store: MakeStore) -> None:
     )
     refusals: dict[str, Callable[[WriteTransaction], None]] = {
         "log-corrupt": lambda transaction: transaction.append([make_entry(log, 1)], [make_move(log, 2)]),
-        "fork-refused": lambda transaction: transaction.put_checkpoints([NewCheckpoint(log, 0, 2, b"two")]),
+        "fork-refused": lambda transaction: transaction.put_checkpoints(
+            [NewCheckpoint(log, 0, 2, b"two", 0)]
+        ),
         "key-mismatch": lambda transaction: transaction.set_identity(other),
     }
     with closing(make_store("caught")) as store:
         append(store, log, 2)
         with store.write() as transaction:
             transaction.set_identity(owner)
-            transaction.put_checkpoints([NewCheckpoint(log, 0, 1, b"one")])
+            transaction.put_checkpoints([NewCheckpoint(log, 0, 1, b"one", 0)])
         before = state_of(store, [log])
         for code, refuse in refusals.items():
             with refused(code, f"a block that caught {code}"), store.write() as transaction:
@@ -106,22 +108,22 @@ def checkpoints_follow_one_another(make_store: MakeStore) -> None:
         with store.write() as transaction:
             transaction.lock_heads([log, other])
             transaction.put_checkpoints(
-                [NewCheckpoint(log, 0, 3, b"three"), NewCheckpoint(other, 0, 3, b"three")]
+                [NewCheckpoint(log, 0, 3, b"three", 0), NewCheckpoint(other, 0, 3, b"three", 0)]
             )
         with store.write() as transaction:
-            transaction.put_checkpoints([NewCheckpoint(log, 3, 5, b"five")])
+            transaction.put_checkpoints([NewCheckpoint(log, 3, 5, b"five", 0)])
         before = state_of(store, [log, other])
-        good = NewCheckpoint(other, 3, 6, b"six")
+        good = NewCheckpoint(other, 3, 6, b"six", 0)
         wrong = {
-            "a checkpoint over an older one": [NewCheckpoint(log, 3, 7, b"")],
-            "a first checkpoint where there is one": [NewCheckpoint(log, 0, 7, b"")],
-            "a checkpoint over one that is not there": [NewCheckpoint(log, 6, 7, b"")],
-            "a second checkpoint of one size": [NewCheckpoint(log, 5, 5, b"")],
-            "a checkpoint of a smaller size": [NewCheckpoint(log, 5, 4, b"")],
-            "a checkpoint of a log that is not there": [NewCheckpoint(make_log(2), 0, 1, b"")],
+            "a checkpoint over an older one": [NewCheckpoint(log, 3, 7, b"", 0)],
+            "a first checkpoint where there is one": [NewCheckpoint(log, 0, 7, b"", 0)],
+            "a checkpoint over one that is not there": [NewCheckpoint(log, 6, 7, b"", 0)],
+            "a second checkpoint of one size": [NewCheckpoint(log, 5, 5, b"", 0)],
+            "a checkpoint of a smaller size": [NewCheckpoint(log, 5, 4, b"", 0)],
+            "a checkpoint of a log that is not there": [NewCheckpoint(make_log(2), 0, 1, b"", 0)],
             "two checkpoints over the same one": [
-                NewCheckpoint(log, 5, 6, b""),
-                NewCheckpoint(log, 5, 7, b""),
+                NewCheckpoint(log, 5, 6, b"", 0),
+                NewCheckpoint(log, 5, 7, b"", 0),
             ],
         }
         for words, checkpoints in wrong.items():
