@@ -64,3 +64,11 @@ IMPORT_BATCH_ITEMS: Final = 2_000
 IMPORT_LINE_BYTES_MAX: Final = 65_536
 # How long a writer waits for another before it answers `store-unavailable`.
 LOCK_WAIT_SECONDS: Final = 30
+
+# Months of a window that is asked for in one request: what a panel of two years shows.  It bounds how many places of a
+# log a breakdown looks up; their cost does not grow with the history.
+SCOPE_MONTHS_MAX: Final = 24
+# Days of a breakdown by days.
+SCOPE_DAYS_MAX: Final = 366
+# Items of one page of a list.
+PAGE_ITEMS_MAX: Final = 1_000

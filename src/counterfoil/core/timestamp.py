@@ -93,30 +93,34 @@ def month_end(microseconds: int) -> int:
     return first + calendar.monthrange(day.year, day.month)[1] * _DAY_MICROSECONDS
 
 
-def read_time(value: str) -> str:
+def read_time(value: str, *, field: str = "effectiveAt") -> str:
     """Read a time as a sender may write it, RFC 3339 or a plain date (midnight UTC); return it as evidence has it.
+
+    Args:
+        value: the time.
+        field: what the sender calls it, for the refusal.
 
     Raises:
         EngineError: `invalid-field` where it is no such time, or is finer than a microsecond.
     """
     if not isinstance(value, str):
-        raise _invalid("a time is text", value)
+        raise _invalid("a time is text", value, field)
     match = _INPUT.fullmatch(value) if len(value) <= TIME_INPUT_CHARACTERS_MAX else None
     if match is None:
-        raise _invalid("not an RFC 3339 time or a date", value)
+        raise _invalid("not an RFC 3339 time or a date", value, field)
     day, clock, fraction, zone = match.groups()
     if clock is None:
         clock, zone = "00:00:00", "Z"
     fraction = (fraction or "").rstrip("0")
     if len(fraction) > 6:  # noqa: PLR2004  -- microseconds
-        raise _invalid("a time is not finer than a microsecond", value)
+        raise _invalid("a time is not finer than a microsecond", value, field)
     offset = "+00:00" if zone in "Zz" else zone
     try:
         instant = datetime.fromisoformat(f"{day}T{clock}.{fraction:0<6}{offset}")
         return format_time((instant - _EPOCH) // _MICROSECOND)
     except (ValueError, OverflowError) as error:
-        raise _invalid("no such time", value) from error
+        raise _invalid("no such time", value, field) from error
 
 
-def _invalid(why: str, value: object) -> EngineError:
-    return EngineError("invalid-field", f"{why}: {excerpt(value)}", field="effectiveAt")
+def _invalid(why: str, value: object, field: str) -> EngineError:
+    return EngineError("invalid-field", f"{why}: {excerpt(value)}", field=field)
