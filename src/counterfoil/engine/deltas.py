@@ -17,6 +17,7 @@ from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.encoding import JsonValue
 from counterfoil.core.entry import DELTA, Entry
 from counterfoil.core.reference import format_record_id
+from counterfoil.engine.customers import customer_id_of
 from counterfoil.engine.history import marks_at_counts
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.store import Head, ReadTransaction, Store, StoredCheckpoint, StoredEntry
@@ -25,6 +26,7 @@ from counterfoil.engine.stored import (
     log_corrupt,
     read_checkpoint,
     read_details,
+    read_last,
     read_stored,
     require_head,
 )
@@ -88,8 +90,6 @@ def delta_state(store: Store, operator: Operator, tenant: str, log: bytes, index
     Raises:
         EngineError: `record-not-found`, also for an entry that is no delta; `log-corrupt`.
     """
-    from counterfoil.engine.customers import customer_id_of
-
     with store.read() as view:
         head = head_of(view, tenant, log)
         rows = view.entries(log, index, index + 1) if head and 0 <= index < head.size else []
@@ -129,7 +129,7 @@ def deltas(
     """
     with store.read() as view:
         head = require_head(view, tenant, log)
-        last = min(last, _total(head, view))
+        last = min(last, read_last(head).count)
         if newest_first:
             end = last - offset
             start = max(end - limit + 1, first)
@@ -140,13 +140,6 @@ def deltas(
             return []
         items = list(_between(view, head, start, end))
     return items[::-1] if newest_first else items
-
-
-def _total(head: Head, view: ReadTransaction) -> int:
-    rows = view.entries(head.log, head.size - 1, head.size)
-    if not rows:
-        raise log_corrupt(head.log, f"entry {head.size - 1} is missing")
-    return read_stored(rows[0]).count
 
 
 def _between(view: ReadTransaction, head: Head, start: int, end: int) -> Iterator[DeltaItem]:

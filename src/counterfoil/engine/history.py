@@ -163,9 +163,7 @@ def _mark_under(row: StoredEntry, size: int) -> Mark:
     return mark_after(entry)
 
 
-def _singles(
-    view: ReadTransaction, head: Head, indices: Sequence[int]
-) -> Iterator[tuple[int, StoredEntry]]:
+def _singles(view: ReadTransaction, head: Head, indices: Sequence[int]) -> Iterator[tuple[int, StoredEntry]]:
     """Yield for each index, ascending, the index behind it and the entry at it."""
     for at in range(0, len(indices), _PLACES_AT_ONCE):
         part = indices[at : at + _PLACES_AT_ONCE]

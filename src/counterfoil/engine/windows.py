@@ -149,7 +149,9 @@ def _custom(start_date: str, end_date: str) -> Window:
     if start >= end:
         raise EngineError("invalid-field", "endDate lies behind startDate", field="endDate")
     if format_time(end) > _months_later(format_time(start), SCOPE_MONTHS_MAX):
-        raise EngineError("scope-too-wide", f"a window has at most {SCOPE_MONTHS_MAX} months", field="endDate")
+        raise EngineError(
+            "scope-too-wide", f"a window has at most {SCOPE_MONTHS_MAX} months", field="endDate"
+        )
     return Window(start, end)
 
 
