@@ -12,15 +12,19 @@ from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.reference import check_tenant, parse_record_id
-from counterfoil.engine import customers, prove
+from counterfoil.engine import balances, customers, deltas, prove
 from counterfoil.engine.audit import Progress, audit_log
 from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
 from counterfoil.engine.operator import Operator, claim_store
 from counterfoil.engine.record import Recorded, record_many
 from counterfoil.engine.request import Delta, Randomness, check_unit
+from counterfoil.engine.sequence import Sequence as DeltaSequence
+from counterfoil.engine.sequence import check_sequence
 from counterfoil.engine.store import Store
 from counterfoil.engine.stored import iter_checkpoints, read_checkpoint, require_head
+from counterfoil.engine.summary import Summary, summarize
 from counterfoil.engine.transact import transact
+from counterfoil.engine.windows import Window
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 
 
@@ -111,6 +115,11 @@ class Engine:
         logs = customers.all_logs(self._store, self.tenant, with_work=not refresh)
         return checkpoint_many(self._store, self.operator, self.tenant, logs, refresh=refresh)
 
+    def checkpoint_window(self, customer_id: str, window: Window, *, now: int) -> Checkpointed:
+        """Return the checkpoint that closes a window; see `counterfoil.engine.balances.checkpoint_window`."""
+        log = self.log_of(customer_id)
+        return balances.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
+
     # Reading.
 
     def log_of(self, customer_id: str) -> bytes:
@@ -128,6 +137,83 @@ class Engine:
     def customers(self) -> Iterator[customers.CustomerRecord | CounterfoilError]:
         """Yield the records of all customers, in the order of their references."""
         return customers.customers(self._store, self.operator.name, self.tenant)
+
+    def customer_view(self, customer_id: str, windows: Sequence[Window]) -> customers.CustomerView:
+        """Return the record of a customer, and what happened in windows of time.
+
+        Raises:
+            EngineError: `customer-not-found`, `log-corrupt`.
+        """
+        log = self.log_of(customer_id)
+        return customers.customer_view(self._store, self.operator, self.tenant, log, windows)
+
+    def customer_page(
+        self, windows: Sequence[Window], *, search: str = "", offset: int = 0, limit: int
+    ) -> tuple[list[customers.CustomerView | CounterfoilError], int]:
+        """Return a page of the customers; see `counterfoil.engine.customers.customer_page`."""
+        return customers.customer_page(
+            self._store, self.operator, self.tenant, windows, search=search, offset=offset, limit=limit
+        )
+
+    def summary(self) -> Summary:
+        """Return all customers in a few numbers; it takes as long as there are customers."""
+        return summarize(self.customers())
+
+    def delta(self, record_id: str) -> deltas.DeltaState:
+        """Return how a delta stands.
+
+        Raises:
+            EngineError: `record-not-found`, `log-corrupt`.
+        """
+        log, index = self._place(record_id)
+        return deltas.delta_state(self._store, self.operator, self.tenant, log, index)
+
+    def deltas(
+        self,
+        customer_id: str,
+        first: int,
+        last: int,
+        *,
+        newest_first: bool = False,
+        offset: int = 0,
+        limit: int,
+    ) -> list[deltas.DeltaItem]:
+        """Return a page of a customer's deltas by their numbers; see `counterfoil.engine.deltas.deltas`."""
+        return deltas.deltas(
+            self._store,
+            self.tenant,
+            self.log_of(customer_id),
+            first,
+            last,
+            newest_first=newest_first,
+            offset=offset,
+            limit=limit,
+        )
+
+    def check_sequence(
+        self, customer_id: str, *, first: int = 1, last: int | None = None, limit: int
+    ) -> DeltaSequence:
+        """Say which of a customer's deltas are missing; see `counterfoil.engine.sequence.check_sequence`."""
+        log = self.log_of(customer_id)
+        return check_sequence(self._store, self.tenant, log, first=first, last=last, limit=limit)
+
+    def derive(
+        self, customer_id: str, window: Window, *, parts: Sequence[Window] = (), starting_balance: int = 0
+    ) -> balances.Derived:
+        """Add up a window; see `counterfoil.engine.balances.derive`."""
+        log = self.log_of(customer_id)
+        return balances.derive(
+            self._store, self.tenant, log, window, parts=parts, starting_balance=starting_balance
+        )
+
+    def derive_from(self, customer_id: str, start: str) -> balances.Derived:
+        """Add up all behind a checkpoint or a delta; see `counterfoil.engine.balances.derive_from`."""
+        return balances.derive_from(self._store, self.tenant, self.log_of(customer_id), start)
+
+    def period_receipt(self, customer_id: str, window: Window) -> balances.PeriodReceipt:
+        """Return what a window adds up to under a checkpoint; see `counterfoil.engine.balances.period_receipt`."""
+        log = self.log_of(customer_id)
+        return balances.period_receipt(self._store, self.operator, self.tenant, log, window)
 
     def checkpoints(self, customer_id: str) -> Iterator[Checkpoint]:
         """Yield the checkpoints of a customer, ascending by size.

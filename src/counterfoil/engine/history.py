@@ -41,7 +41,7 @@ class Mark(NamedTuple):
     """
 
     size: int
-    count: int
+    count: int  # type: ignore[assignment]  # in place of tuple.count(), which no mark needs
     credits: int
     debits: int
 

@@ -1,0 +1,360 @@
+"""Balances of a customer over a scope: derived from running totals, compared, and put under a checkpoint.
+
+A scope is a window of time, or all that came behind a starting point: a checkpoint or a delta of the customer.
+
+Source: docs/api/balances.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
+from counterfoil.core.encoding import excerpt
+from counterfoil.core.entry import DELTA, Entry
+from counterfoil.core.merkle import HASH_BYTES
+from counterfoil.core.reference import format_record_id, parse_record_id
+from counterfoil.core.timestamp import to_microseconds
+from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
+from counterfoil.engine.history import Mark, Span, mark_after, marks_at, marks_at_counts, spans
+from counterfoil.engine.operator import Operator
+from counterfoil.engine.store import Head, ReadTransaction, Store, StoredCheckpoint
+from counterfoil.engine.stored import (
+    key_prefix,
+    log_corrupt,
+    read_checkpoint,
+    read_last,
+    read_stored,
+    require_head,
+)
+from counterfoil.engine.windows import Window
+from counterfoil.errors import CounterfoilError, EngineError, MalformedError
+
+CHECKPOINT_ID_PREFIX: Final = "chk_"
+_ROOT: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
+# Roots of different logs differ, because their first entries name them; a few may share the first 8 bytes.
+_SAME_PREFIX_MAX: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What a scope of one customer adds up to.
+
+    Attributes:
+        log: the 20-byte customer reference.
+        unit: of all amounts.
+        window: the scope; None where it is all behind a starting point.
+        starting_balance: what it is added to, in nano (10^-9).
+        opening: the log before the scope.
+        closing: the log at the scope's end.
+        verified: deltas of the scope that the newest checkpoint covers.
+        newest: the last delta of the scope, None where there is none.
+        breakdown: of the parts of the window that were asked for.
+    """
+
+    log: bytes
+    unit: str
+    window: Window | None
+    starting_balance: int
+    opening: Mark
+    closing: Mark
+    verified: int
+    newest: str | None
+    breakdown: tuple[Span, ...]
+
+    @property
+    def count(self) -> int:
+        """Deltas in the scope."""
+        return self.closing.count - self.opening.count
+
+    @property
+    def credits(self) -> int:
+        """Sum of their positive amounts, in nano."""
+        return self.closing.credits - self.opening.credits
+
+    @property
+    def debits(self) -> int:
+        """Sum of their negated negative amounts, in nano."""
+        return self.closing.debits - self.opening.debits
+
+    @property
+    def computed(self) -> int:
+        """The starting balance and everything in the scope, in nano."""
+        return self.starting_balance + self.credits - self.debits
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReceipt:
+    """What a window adds up to under one checkpoint.
+
+    Attributes:
+        log: the 20-byte customer reference.
+        unit: of all amounts.
+        window: the period.
+        opening: the log before it.
+        closing: the log at its end, as far as the checkpoint covers it.
+        pending: deltas of the period that the checkpoint does not cover.
+        is_final: whether the checkpoint's seal lies at the period's end or behind it: then nothing can be added.
+        checkpoint: its signature was verified.
+        sealed_at: the time of its seal.
+    """
+
+    log: bytes
+    unit: str
+    window: Window
+    opening: Mark
+    closing: Mark
+    pending: int
+    is_final: bool
+    checkpoint: Checkpoint
+    sealed_at: str
+
+
+def derive(
+    store: Store,
+    tenant: str,
+    log: bytes,
+    window: Window,
+    *,
+    parts: Sequence[Window] = (),
+    starting_balance: int = 0,
+) -> Derived:
+    """Add up a window.
+
+    Args:
+        store: where the log is.
+        tenant: whose; another tenant's log is as absent.
+        log: the 20-byte customer reference.
+        window: the scope.
+        parts: of the window, to be added up one by one as well.
+        starting_balance: what it is added to, in nano.
+
+    Raises:
+        EngineError: `customer-not-found`, `log-corrupt`.
+    """
+    with store.read() as view:
+        head = require_head(view, tenant, log)
+        found, *breakdown = spans(view, head, [window, *parts])
+        return _derived(
+            view,
+            head,
+            (found.opening, found.closing),
+            window=window,
+            starting_balance=starting_balance,
+            breakdown=breakdown,
+        )
+
+
+def derive_from(store: Store, tenant: str, log: bytes, start: str) -> Derived:
+    """Add up all that came behind a checkpoint or a delta, onto the balance that there was then.
+
+    Args:
+        store: where the log is.
+        tenant: whose; another tenant's log is as absent.
+        log: the 20-byte customer reference.
+        start: the root of a checkpoint in hex, its id, or a recordId.
+
+    Raises:
+        EngineError: `customer-not-found`; `record-not-found`, where the customer has no such checkpoint or delta;
+            `log-corrupt`.
+    """
+    with store.read() as view:
+        head = require_head(view, tenant, log)
+        opening = mark_after(_starting_entry(view, head, start))
+        closing = mark_after(read_last(head))
+        return _derived(view, head, (opening, closing), starting_balance=opening.balance)
+
+
+def _derived(
+    view: ReadTransaction,
+    head: Head,
+    scope: tuple[Mark, Mark],
+    *,
+    starting_balance: int,
+    window: Window | None = None,
+    breakdown: Sequence[Span] = (),
+) -> Derived:
+    opening, closing = scope
+    covered = _count_under(view, head, head.checkpoint_size)
+    return Derived(
+        head.log,
+        read_last(head).unit,
+        window,
+        starting_balance,
+        opening,
+        closing,
+        max(min(closing.count, covered) - opening.count, 0),
+        _newest_record(view, head, opening, closing),
+        tuple(breakdown),
+    )
+
+
+def _count_under(view: ReadTransaction, head: Head, size: int) -> int:
+    return _entry(view, head, size - 1).count if size else 0
+
+
+def _newest_record(view: ReadTransaction, head: Head, opening: Mark, closing: Mark) -> str | None:
+    """Return the recordId of the last delta between two marks."""
+    if closing.count == opening.count:
+        return None
+    # The first entry with a count is the delta that has it; seals behind it repeat it.
+    [mark] = marks_at_counts(view, head, [closing.count])
+    return format_record_id(head.log, mark.size)
+
+
+def _starting_entry(view: ReadTransaction, head: Head, start: str) -> Entry:
+    if match := _ROOT.fullmatch(start):
+        root = bytes.fromhex(match[1])
+        for row in view.checkpoints_by_root(key_prefix(root), limit=_SAME_PREFIX_MAX):
+            if row.log == head.log and _root_of(row) == root:
+                return _entry(view, head, row.size - 1)
+        raise _no_start("the customer has no checkpoint of that root")
+    try:
+        log, number = parse_record_id(start.removeprefix(CHECKPOINT_ID_PREFIX))
+    except MalformedError as error:
+        why = f"not the root or id of a checkpoint, nor a recordId: {excerpt(start)}"
+        raise EngineError("invalid-field", why, field="startingCheckpoint") from error
+    if log != head.log:
+        raise _no_start("the customer has no such checkpoint or delta")
+    if start.startswith(CHECKPOINT_ID_PREFIX):
+        if view.checkpoint(log, number) is None:
+            raise _no_start("the customer has no such checkpoint")
+        return _entry(view, head, number - 1)
+    if not 0 <= number < head.size or (entry := _entry(view, head, number)).type != DELTA:
+        raise _no_start("the customer has no such delta")
+    return entry
+
+
+def _no_start(why: str) -> EngineError:
+    return EngineError("record-not-found", why, field="startingCheckpoint")
+
+
+def _root_of(row: StoredCheckpoint) -> bytes | None:
+    try:
+        return parse_checkpoint(row.note).root
+    except MalformedError:  # an index led here, and no proof rests on it
+        return None
+
+
+def _entry(view: ReadTransaction, head: Head, index: int) -> Entry:
+    rows = view.entries(head.log, index, index + 1)
+    if not rows:
+        raise log_corrupt(head.log, f"entry {index} is missing")
+    return read_stored(rows[0])
+
+
+# Under a checkpoint.
+
+
+def parse_root(text: str) -> bytes:
+    """Read the root of a checkpoint, 64 hex digits with or without `0x`.
+
+    Raises:
+        EngineError: `invalid-field`.
+    """
+    match = _ROOT.fullmatch(text)
+    if match is None or len(root := bytes.fromhex(match[1])) != HASH_BYTES:
+        raise EngineError("invalid-field", f"not a root hash: {excerpt(text)}", field="proofRoot")
+    return root
+
+
+def find_checkpoint(store: Store, operator: Operator, root: bytes) -> tuple[Checkpoint, str, int]:
+    """Return the checkpoint of a root, of whichever tenant, the time of its seal, and how many deltas it covers.
+
+    Raises:
+        EngineError: `record-not-found`, `log-corrupt`.
+    """
+    with store.read() as view:
+        for row in view.checkpoints_by_root(key_prefix(root), limit=_SAME_PREFIX_MAX):
+            if _root_of(row) != root or (head := view.heads([row.log]).get(row.log)) is None:
+                continue
+            seal = _entry(view, head, row.size - 1)
+            return read_checkpoint(row, operator, head.tenant), seal.recorded_at, seal.count
+    raise EngineError("record-not-found", "there is no checkpoint of that root")
+
+
+def checkpoint_window(
+    store: Store, operator: Operator, tenant: str, log: bytes, window: Window, *, now: int
+) -> Checkpointed:
+    """Return the checkpoint that closes a window that is over, and of another one the newest; sign one where it lacks.
+
+    The same window that is over gives the same checkpoint for ever.
+
+    Args:
+        store: where the log is.
+        operator: who signs.
+        tenant: whose; another tenant's log is as absent.
+        log: the 20-byte customer reference.
+        window: the scope.
+        now: the clock.
+
+    Raises:
+        EngineError: `invalid-field`, where the window lies in the future; `customer-not-found`, `clock-regressed`,
+            `log-corrupt`, `fork-refused`.
+    """
+    if window.start > now:
+        raise EngineError("invalid-field", "the period lies in the future", field="period")
+    is_over = window.end <= now
+    if is_over:
+        with store.read() as view:
+            head = require_head(view, tenant, log)
+            row = closing_checkpoint(view, head, window.end)
+            if row is not None:
+                seal = _entry(view, head, row.size - 1)
+                checkpoint = read_checkpoint(row, operator, tenant)
+                return Checkpointed(log, "unchanged", checkpoint, seal.recorded_at)
+    [outcome] = checkpoint_many(store, operator, tenant, [log], refresh=is_over)
+    if isinstance(outcome, CounterfoilError):
+        raise outcome
+    return outcome
+
+
+def closing_checkpoint(view: ReadTransaction, head: Head, end: int) -> StoredCheckpoint | None:
+    """Return the first checkpoint whose seal says that everything before an instant is there; None before there is one.
+
+    Raises:
+        EngineError: `log-corrupt`.
+    """
+    # A seal at the last microsecond before the instant leaves no room for a delta in between.
+    [mark] = marks_at(view, head, [end - 1])
+    found = view.checkpoints(head.log, after=mark.size, limit=1)
+    return found[0] if found else None
+
+
+def period_receipt(
+    store: Store, operator: Operator, tenant: str, log: bytes, window: Window
+) -> PeriodReceipt:
+    """Return what a window adds up to under the checkpoint that closes it, or under the newest one before there is one.
+
+    Raises:
+        EngineError: `customer-not-found`; `not-yet-checkpointed`, where the customer has no checkpoint; `log-corrupt`.
+    """
+    with store.read() as view:
+        head = require_head(view, tenant, log)
+        closing_row = closing_checkpoint(view, head, window.end)
+        row = closing_row or view.newest_checkpoints([log]).get(log)
+        if row is None:
+            raise EngineError(
+                "not-yet-checkpointed",
+                "no checkpoint covers the customer yet; it can be had after the next one",
+            )
+        seal = _entry(view, head, row.size - 1)
+        opening, closing = marks_at(view, head, [window.start, window.end])
+    checkpoint = read_checkpoint(row, operator, tenant)
+    covered = closing if closing.size <= row.size else mark_after(seal)
+    if covered.size < opening.size:
+        covered = opening
+    return PeriodReceipt(
+        log=log,
+        unit=seal.unit,
+        window=window,
+        opening=opening,
+        closing=covered,
+        pending=closing.count - covered.count,
+        is_final=to_microseconds(seal.recorded_at) >= window.end - 1,
+        checkpoint=checkpoint,
+        sealed_at=seal.recorded_at,
+    )
