@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from counterfoil.core.entry import parse_entry
+from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.store import StoredEntry
 from counterfoil.limits import DETAILS_BYTES_MAX, ENTRY_BYTES_MAX, SALT_BYTES
 
@@ -59,6 +61,16 @@ def pack(entries: Sequence[StoredEntry]) -> Iterator[Bundle]:
             _compress(entry.entry for entry in part),
             _compress(details),
         )
+
+
+def end_of(entry: StoredEntry) -> tuple[int, int]:
+    """Return how a bundle that ends with this entry is found: by its time in microseconds, and by its count.
+
+    Raises:
+        MalformedError: it does not read.
+    """
+    read = parse_entry(entry.entry)
+    return to_microseconds(read.recorded_at), read.count
 
 
 def unpack(bundle: Bundle) -> list[StoredEntry]:

@@ -1,7 +1,7 @@
 """The tables.  `migrations` makes them; a test holds the two together.
 
 Every table that grows is keyed by the log first and refers to nothing outside its log: no foreign keys, triggers
-or sequences.  So the same tables can be sharded by log.  Two indexes cross logs, for the methods that say so.
+or sequences.  So the same tables can be sharded by log.  Some indexes cross logs, for the methods that say so.
 
 What SQL checks is shape, not meaning: types (STRICT tables on SQLite), lengths, ranges, and that a place is taken
 once.  Whether entries are right is decided from their bytes, by the engine.
@@ -25,14 +25,16 @@ from sqlalchemy import (
 )
 
 # The Alembic revision that these tables are; a store of another one is not opened.
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 # Those before it, which `counterfoil migrate` brings up to it.
-OLDER_REVISIONS: Final = ("0001",)
+OLDER_REVISIONS: Final = ("0001", "0002")
 
 METADATA: Final = MetaData()
 
 # STRICT tables know INTEGER, which holds 64 bits on SQLite; PostgreSQL's INTEGER holds 32.
 _Int64 = BigInteger().with_variant(Integer(), "sqlite")
+# Text that is ordered by its bytes, whatever the database was made with; so SQLite orders all text.
+_Bytewise = Text().with_variant(Text(collation="C"), "postgresql")
 
 # One row a log.  The heads are the rows that writers lock.
 LOGS: Final = Table(
@@ -74,6 +76,20 @@ Index(
     postgresql_where=text("close_at IS NOT NULL"),
 )
 
+# What the customer of a log is called, for lists: a second time beside the details of its first entry, as long as these
+# are there (docs/decisions/0011-found-by-name-time-and-count.md).
+CUSTOMERS: Final = Table(
+    "customers",
+    METADATA,
+    Column("log", LargeBinary, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("customer_id", _Bytewise, nullable=False),
+    CheckConstraint("length(log) = 20", name="customers_log"),
+    sqlite_with_rowid=False,
+    sqlite_strict=True,
+)
+Index("customers_by_id", CUSTOMERS.c.tenant, CUSTOMERS.c.customer_id, CUSTOMERS.c.log)
+
 # The entries that are not settled yet, the last one of each log among them.
 # On SQLite a rowid table: rows lie in the order of arrival and the key is an index beside them.  Clustered by key,
 # 10,000 rows over 1,000 logs took 1.5 times as long (docs/decisions/0001-sqlite-journal.md).
@@ -112,12 +128,20 @@ BUNDLES: Final = Table(
     Column("first", _Int64, nullable=False),
     Column("entries", LargeBinary, nullable=False),
     Column("details", LargeBinary, nullable=False),
+    # Of the last entry, its time in microseconds and its count: the first bundle that reaches a time or a count is
+    # found without unpacking any.  NULL where that entry did not read when revision 0003 looked.
+    Column("time", _Int64),
+    Column("count", _Int64),
     CheckConstraint("length(log) = 20", name="bundles_log"),
     CheckConstraint("first >= 0 AND last - first BETWEEN 0 AND 255", name="bundles_range"),
     CheckConstraint("length(entries) > 0", name="bundles_entries"),
     CheckConstraint("length(details) > 0", name="bundles_details"),
     sqlite_strict=True,
 )
+# Each ends with the index of the bundle's last entry: of bundles that end with the same count the first is wanted.
+Index("bundles_by_time", BUNDLES.c.log, BUNDLES.c.time, BUNDLES.c.last)
+Index("bundles_by_count", BUNDLES.c.log, BUNDLES.c.count, BUNDLES.c.last)
+
 # Where the idempotency keys of settled entries stand.  All of a row is its key: on SQLite it is the index itself.
 KEYS: Final = Table(
     "keys",
@@ -138,11 +162,15 @@ CHECKPOINTS: Final = Table(
     Column("log", LargeBinary, primary_key=True),
     Column("size", _Int64, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
+    # The first 8 bytes of its root.  NULL where the note did not read when revision 0003 looked.
+    Column("root_prefix", _Int64),
     CheckConstraint("length(log) = 20", name="checkpoints_log"),
     CheckConstraint("size >= 1", name="checkpoints_size"),
     CheckConstraint("length(note) > 0", name="checkpoints_note"),
     sqlite_strict=True,
 )
+# Not unique: logs of the same entries have the same root, and two roots may share their first 8 bytes.
+Index("checkpoints_by_root", CHECKPOINTS.c.root_prefix)
 
 # 1 to 256 hashes of 32 bytes each.
 TILES: Final = Table(
@@ -179,4 +207,81 @@ TENANTS: Final = Table(
     Column("tenant", Text, primary_key=True),
     Column("unit", Text, nullable=False),
     sqlite_strict=True,
+)
+
+# What follows serves a server and is no evidence.  API keys and webhooks are few; announcements and deliveries come and
+# go with the checkpoints.
+API_KEYS: Final = Table(
+    "api_keys",
+    METADATA,
+    Column("key_id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("created_at", _Int64, nullable=False),
+    Column("expires_at", _Int64),
+    Column("revoked_at", _Int64),
+    CheckConstraint("length(secret_hash) = 32", name="api_keys_secret_hash"),
+    sqlite_strict=True,
+)
+
+WEBHOOKS: Final = Table(
+    "webhooks",
+    METADATA,
+    Column("webhook_id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("secret_version", _Int64, nullable=False),
+    Column("overlap_until", _Int64),
+    Column("created_at", _Int64, nullable=False),
+    CheckConstraint("secret_version >= 1", name="webhooks_secret_version"),
+    sqlite_strict=True,
+)
+
+OUTBOX: Final = Table(
+    "outbox",
+    METADATA,
+    Column("log", LargeBinary, primary_key=True),
+    Column("size", _Int64, primary_key=True, autoincrement=False),
+    Column("done", _Int64, nullable=False),
+    Column("tenant", Text, nullable=False),
+    CheckConstraint("length(log) = 20", name="outbox_log"),
+    CheckConstraint("done BETWEEN 0 AND size", name="outbox_done"),
+    sqlite_strict=True,
+)
+
+DELIVERIES: Final = Table(
+    "deliveries",
+    METADATA,
+    Column("log", LargeBinary, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("number", _Int64, primary_key=True, autoincrement=False),
+    Column("webhook_id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", _Int64, nullable=False),
+    Column("due_at", _Int64, nullable=False),
+    Column("created_at", _Int64, nullable=False),
+    Column("outcome", Text, nullable=False),
+    CheckConstraint("length(log) = 20", name="deliveries_log"),
+    CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="deliveries_status"),
+    sqlite_strict=True,
+)
+# For lists and their counts; the status at its end, so that those of one status are counted in the index as well.
+Index("deliveries_by_tenant", DELIVERIES.c.tenant, DELIVERIES.c.created_at, DELIVERIES.c.status)
+# Each delivery stands in one of them: what is to be tried, and what is to be forgotten.
+Index(
+    "deliveries_pending",
+    DELIVERIES.c.due_at,
+    sqlite_where=text("status = 'pending'"),
+    postgresql_where=text("status = 'pending'"),
+)
+Index(
+    "deliveries_settled",
+    DELIVERIES.c.due_at,
+    sqlite_where=text("status <> 'pending'"),
+    postgresql_where=text("status <> 'pending'"),
 )

@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import and_, column, delete, exists, func, literal_column, select, table, union_all, update
 
-from counterfoil.storage.sql.schema import BUNDLES, CHECKPOINTS, ENTRIES, IDENTITY, KEYS, LOGS, TENANTS, TILES
+from counterfoil.storage.sql.schema import (
+    API_KEYS,
+    BUNDLES,
+    CHECKPOINTS,
+    CUSTOMERS,
+    DELIVERIES,
+    ENTRIES,
+    IDENTITY,
+    KEYS,
+    LOGS,
+    OUTBOX,
+    TENANTS,
+    TILES,
+    WEBHOOKS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +134,10 @@ class Statements:
         self.first_entries = keyed([log], _first_entries)
         self.key_prefixes = keyed([log, ENTRIES.c.idx, ENTRIES.c.idx], _key_prefixes)
         self.find_keys = keyed([log, KEYS.c.key_prefix], _find_keys)
+        self.near_times = keyed([log, BUNDLES.c.time], lambda wanted: _near(wanted, "time"))
+        self.near_counts = keyed([log, BUNDLES.c.count], lambda wanted: _near(wanted, "count"))
         self.newest_checkpoints = keyed([log], _newest_checkpoints)
+        self.checkpoints_up_to = keyed([log, CHECKPOINTS.c.size], _checkpoints_up_to)
         self.checkpoint_sizes = keyed([log], _checkpoint_sizes)
         self.tiles = keyed([log, TILES.c.level, TILES.c.number], _tiles)
 
@@ -128,6 +145,7 @@ class Statements:
         self.open_heads = database.writer(WideInsert(LOGS, _MOVE, _MOVE[1:]))
         self.move_heads = database.writer(WideInsert(LOGS, _MOVE, _MOVED))
         self.remove_heads = database.writer(WideChange([log], _remove_heads))
+        self.name_customers = database.writer(WideInsert(CUSTOMERS, list(CUSTOMERS.c)))
         self.put_bundles = database.writer(WideInsert(BUNDLES, list(BUNDLES.c)))
         self.put_keys = database.writer(WideInsert(KEYS, list(KEYS.c)))
         self.delete_entries = database.writer(
@@ -142,6 +160,14 @@ class Statements:
         self.set_identity = database.writer(WideInsert(IDENTITY, list(IDENTITY.c), []))
         self.set_tenant_unit = database.writer(WideInsert(TENANTS, list(TENANTS.c), [TENANTS.c.unit]))
 
+        self.put_api_keys = database.writer(WideInsert(API_KEYS, list(API_KEYS.c), list(API_KEYS.c)[1:]))
+        self.put_webhooks = database.writer(WideInsert(WEBHOOKS, list(WEBHOOKS.c), list(WEBHOOKS.c)[1:]))
+        self.announce = database.writer(WideInsert(OUTBOX, list(OUTBOX.c), list(OUTBOX.c)[2:]))
+        self.remove_announcements = database.writer(WideChange([log, OUTBOX.c.size], _remove_announcements))
+        self.add_deliveries = database.writer(WideInsert(DELIVERIES, list(DELIVERIES.c), []))
+        self.put_deliveries = database.writer(WideChange(list(DELIVERIES.c), _put_deliveries))
+        self.remove_deliveries = database.writer(WideChange(list(DELIVERIES.primary_key), _remove_deliveries))
+
 
 _HEAD: Final = (
     LOGS.c.log,
@@ -154,6 +180,15 @@ _HEAD: Final = (
 # What a `HeadMove` gives, and the size of the newest checkpoint, which is 0 in a new row.
 _MOVED: Final = (LOGS.c.size, LOGS.c.sealed_size, LOGS.c.close_at)
 _MOVE: Final = (LOGS.c.log, LOGS.c.tenant, *_MOVED, LOGS.c.checkpoint_size)
+# A `StoredCheckpoint`.
+CHECKPOINT: Final = (CHECKPOINTS.c.log, CHECKPOINTS.c.size, CHECKPOINTS.c.note)
+_BUNDLE: Final = (
+    BUNDLES.c.log,
+    BUNDLES.c.last,
+    BUNDLES.c.first,
+    BUNDLES.c.entries,
+    BUNDLES.c.details,
+)
 _ENTRY: Final = (ENTRIES.c.log, ENTRIES.c.idx, ENTRIES.c.entry, ENTRIES.c.salt, ENTRIES.c.value)
 
 
@@ -192,7 +227,7 @@ def _bundles(wanted: FromClause) -> Select[Any]:
         BUNDLES.c.last <= wanted.c.k3,
         BUNDLES.c.first < wanted.c.k2,
     )
-    found = select(wanted.c.k1, wanted.c.k2, *BUNDLES.c).select_from(wanted).join(BUNDLES, touching)
+    found = select(wanted.c.k1, wanted.c.k2, *_BUNDLE).select_from(wanted).join(BUNDLES, touching)
     return found.order_by(BUNDLES.c.log, BUNDLES.c.last)
 
 
@@ -223,11 +258,45 @@ def _find_keys(wanted: FromClause) -> CompoundSelect[Any]:
     return union_all(among(KEYS), among(ENTRIES))
 
 
+def _near(wanted: FromClause, by: str) -> Select[Any]:
+    """(log, time or count): where that lies, for `near_times` and `near_counts`.
+
+    Both again, first and last index of the first bundle that ends at it or behind it, the last settled index of the
+    log, its size; NULL for what there is not.
+    """
+    behind, settled = BUNDLES.alias("behind"), BUNDLES.alias("settled")
+    reaching = (
+        select(behind.c.last)
+        .where(behind.c.log == wanted.c.k0, behind.c[by] >= wanted.c.k1)
+        .order_by(behind.c[by], behind.c.last)
+        .limit(literal_column("1"))
+        .offset(literal_column("0"))  # which would become a parameter
+        .correlate(wanted)
+    )
+    last = select(func.max(settled.c.last)).where(settled.c.log == wanted.c.k0).correlate(wanted)
+    found = and_(BUNDLES.c.log == wanted.c.k0, BUNDLES.c.last == reaching.scalar_subquery())
+    near = (wanted.c.k0, wanted.c.k1, BUNDLES.c.first, BUNDLES.c.last, last.scalar_subquery(), LOGS.c.size)
+    return (
+        select(*near).select_from(wanted).outerjoin(LOGS, LOGS.c.log == wanted.c.k0).outerjoin(BUNDLES, found)
+    )
+
+
 def _newest_checkpoints(wanted: FromClause) -> Select[Any]:
     # By the rows themselves, not by logs.checkpoint_size: the two are compared before a new one is stored.
     newest = select(func.max(CHECKPOINTS.c.size)).where(CHECKPOINTS.c.log == wanted.c.k0).scalar_subquery()
     same = and_(CHECKPOINTS.c.log == wanted.c.k0, CHECKPOINTS.c.size == newest.correlate(wanted))
-    return select(CHECKPOINTS).select_from(wanted).join(CHECKPOINTS, same)
+    return select(*CHECKPOINT).select_from(wanted).join(CHECKPOINTS, same)
+
+
+def _checkpoints_up_to(wanted: FromClause) -> Select[Any]:
+    """(log, size): the size, and a `StoredCheckpoint`."""
+    lower = CHECKPOINTS.alias("lower")
+    greatest = select(func.max(lower.c.size)).where(lower.c.log == wanted.c.k0, lower.c.size <= wanted.c.k1)
+    same = and_(
+        CHECKPOINTS.c.log == wanted.c.k0,
+        CHECKPOINTS.c.size == greatest.correlate(wanted).scalar_subquery(),
+    )
+    return select(wanted.c.k1, *CHECKPOINT).select_from(wanted).join(CHECKPOINTS, same)
 
 
 def _checkpoint_sizes(wanted: FromClause) -> Select[Any]:
@@ -267,3 +336,21 @@ def _delete_entries(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
     """(log, start, end)."""
     log, start, end = key
     return delete(ENTRIES).where(ENTRIES.c.log == log, ENTRIES.c.idx >= start, ENTRIES.c.idx < end)
+
+
+def _remove_announcements(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
+    """(log, size)."""
+    return delete(OUTBOX).where(OUTBOX.c.log == key[0], OUTBOX.c.size == key[1])
+
+
+def _put_deliveries(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
+    """A `Delivery`."""
+    row = dict(zip(DELIVERIES.c.keys(), key, strict=True))
+    named = [each == row.pop(each.name) for each in DELIVERIES.primary_key]
+    return update(DELIVERIES).values(row).where(*named)
+
+
+def _remove_deliveries(key: Sequence[ColumnElement[Any]]) -> UpdateBase:
+    """(log, kind, number, webhook_id)."""
+    named = zip(DELIVERIES.primary_key, key, strict=True)
+    return delete(DELIVERIES).where(*(each == part for each, part in named))

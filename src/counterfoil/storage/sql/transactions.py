@@ -4,26 +4,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from counterfoil.engine.store import (
     Claim,
     Head,
     HeadMove,
     Identity,
+    NamedLog,
     NewCheckpoint,
     NewEntry,
     StoredCheckpoint,
     StoredEntry,
     TileKey,
 )
-from counterfoil.errors import EngineError
+from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import INTEGER_MAX
-from counterfoil.storage.sql.bundles import BUNDLE_ENTRIES_MAX, Bundle, is_packable, pack, unpack
-from counterfoil.storage.sql.schema import CHECKPOINTS, IDENTITY, LOGS, TENANTS
+from counterfoil.storage.sql.bundles import BUNDLE_ENTRIES_MAX, Bundle, end_of, is_packable, pack, unpack
+from counterfoil.storage.sql.schema import CHECKPOINTS, CUSTOMERS, IDENTITY, LOGS, TENANTS
+from counterfoil.storage.sql.service import ServiceReading, ServiceWriting
+from counterfoil.storage.sql.statements import CHECKPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,9 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPICursor
 
     from counterfoil.storage.sql.database import Database
-    from counterfoil.storage.sql.statements import Reader, Rows, Statements, Writer
-
-_T = TypeVar("_T")
+    from counterfoil.storage.sql.statements import Reader, Statements
 
 # Ranges whose bundles are held at a time: one has up to 4 MB, and what is wanted of it may be one entry.
 _RANGES_AT_ONCE: Final = 64
@@ -49,17 +51,8 @@ _INDEX = attrgetter("index")
 _LOGS_AFTER = select(LOGS.c.log).order_by(LOGS.c.log)
 
 
-class Reading:
+class Reading(ServiceReading):
     """A `ReadTransaction`; the protocol says what its methods do."""
-
-    def __init__(
-        self, database: Database, statements: Statements, connection: Connection, cursor: DBAPICursor
-    ) -> None:
-        self._database = database
-        self._statements = statements
-        self._connection = connection
-        self._cursor = cursor
-        self.failure: EngineError | None = None
 
     def identity(self) -> Identity | None:
         found = self._select(select(IDENTITY.c.operator, IDENTITY.c.public_key, IDENTITY.c.reference_check))
@@ -107,14 +100,48 @@ class Reading:
             indices.sort()
         return found
 
+    def near_times(self, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        return self._near(self._statements.near_times, wanted)
+
+    def near_counts(self, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        return self._near(self._statements.near_counts, wanted)
+
+    def _near(self, reader: Reader, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        near: dict[tuple[bytes, int], tuple[int, int]] = {}
+        for log, value, first, last, settled, size in self._rows(reader, list(dict.fromkeys(wanted))):
+            # Behind all bundles it lies among the entries that are not settled.
+            behind = (0 if settled is None else settled + 1, size or 0)
+            near[log, value] = behind if last is None else (first, last)
+        return [near[log, value] for log, value in wanted]
+
+    def customers(self, tenant: str, *, search: str = "", offset: int = 0, limit: int) -> list[NamedLog]:
+        named = _named(select(CUSTOMERS), tenant, search)
+        ordered = named.order_by(CUSTOMERS.c.customer_id, CUSTOMERS.c.log)
+        found = self._select(ordered.offset(offset).limit(limit))
+        return [NamedLog._make(row) for row in found]
+
+    def count_customers(self, tenant: str, *, search: str = "") -> int:
+        return self._count(_named(select(func.count()).select_from(CUSTOMERS), tenant, search))
+
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
-        later = select(CHECKPOINTS).where(CHECKPOINTS.c.log == log, CHECKPOINTS.c.size > after)
+        later = select(*CHECKPOINT).where(CHECKPOINTS.c.log == log, CHECKPOINTS.c.size > after)
         found = self._select(later.order_by(CHECKPOINTS.c.size).limit(limit))
         return [StoredCheckpoint._make(row) for row in found]
 
     def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
-        found = self._select(select(CHECKPOINTS).where(CHECKPOINTS.c.log == log, CHECKPOINTS.c.size == size))
+        found = self._select(select(*CHECKPOINT).where(CHECKPOINTS.c.log == log, CHECKPOINTS.c.size == size))
         return StoredCheckpoint._make(found[0]) if found else None
+
+    def checkpoints_up_to(
+        self, wanted: Sequence[tuple[bytes, int]]
+    ) -> dict[tuple[bytes, int], StoredCheckpoint]:
+        found = self._rows(self._statements.checkpoints_up_to, list(dict.fromkeys(wanted)))
+        return {(row[1], row[0]): StoredCheckpoint._make(row[1:]) for row in found}
+
+    def checkpoints_by_root(self, root_prefix: int, *, limit: int) -> list[StoredCheckpoint]:
+        same = select(*CHECKPOINT).where(CHECKPOINTS.c.root_prefix == root_prefix)
+        found = self._select(same.order_by(CHECKPOINTS.c.log, CHECKPOINTS.c.size).limit(limit))
+        return [StoredCheckpoint._make(row) for row in found]
 
     def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
         found = self._rows(self._statements.newest_checkpoints, [(log,) for log in logs])
@@ -128,28 +155,8 @@ class Reading:
         found = self._select(statement.where(LOGS.c.tenant == tenant, LOGS.c.log > after).limit(limit))
         return [bytes(row.log) for row in found]
 
-    def _select(self, statement: Select[Any]) -> Sequence[Any]:
-        return self._run(lambda: self._connection.execute(statement).all())
 
-    def _rows(self, reader: Reader, keys: Rows) -> list[Any]:
-        return self._run(lambda: reader(self._cursor, keys)) if keys else []
-
-    def _run(self, work: Callable[[], _T]) -> _T:
-        # After some failures SQLite has undone the transaction by itself: another statement would stand alone and
-        # be permanent at once.
-        if self.failure is not None:
-            raise self.failure
-        try:
-            return work()
-        except EngineError as error:
-            self.failure = error
-            raise
-        except self._database.failures as error:
-            self.failure = self._database.refusal(error, committing=False)
-            raise self.failure from error
-
-
-class Writing(Reading):
+class Writing(ServiceWriting, Reading):
     """A `WriteTransaction`; the protocol says what its methods do."""
 
     def __init__(
@@ -179,6 +186,10 @@ class Writing(Reading):
         found = super().heads(logs)
         return {log: head for log, head in found.items() if log not in self._made}
 
+    def _near(self, reader: Reader, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
+        found = super()._near(reader, wanted)
+        return [(0, 0) if log in self._made else near for (log, _), near in zip(wanted, found, strict=True)]
+
     def lock_heads(self, logs: Iterable[bytes]) -> dict[bytes, Head]:
         ordered = sorted(set(logs))
         self._made |= self._run(lambda: self._database.lock(self._cursor, ordered))
@@ -192,6 +203,9 @@ class Writing(Reading):
             rows = [row for row in rows if row[0] not in self._made]
             self._made.difference_update(move.log for move in moves)
         self._change(self._statements.move_heads, rows)
+
+    def name_customers(self, customers: Sequence[NamedLog]) -> None:
+        self._change(self._statements.name_customers, customers)
 
     def settle(self, sizes: Mapping[bytes, int]) -> None:
         settled = [each for part in self._parts_to_settle(sizes) for each in self._settle(part)]
@@ -225,15 +239,16 @@ class Writing(Reading):
         settled: dict[bytes, list[StoredEntry]] = {log: [] for log, _, _ in ranges}
         for row in self._rows(self._statements.entries, ranges):
             settled[row[0]].append(StoredEntry._make(row))
-        # What has a gap, or is longer than anything that is recorded, was tampered with, too.
-        whole = [
-            (log, start, end)
-            for log, start, end in ranges
-            if len(settled[log]) == end - start and all(map(is_packable, settled[log]))
-        ]
-        self._change(
-            self._statements.put_bundles, [bundle for log, _, _ in whole for bundle in pack(settled[log])]
-        )
+        whole: list[tuple[bytes, int, int]] = []
+        bundles: list[tuple[object, ...]] = []
+        for log, start, end in ranges:
+            rows = settled[log]
+            # What has a gap, is longer than anything that is recorded or does not read was tampered with, too.
+            if len(rows) == end - start and all(map(is_packable, rows)):
+                with suppress(MalformedError):
+                    bundles += [(*bundle, *end_of(rows[bundle.last - start])) for bundle in pack(rows)]
+                    whole.append((log, start, end))
+        self._change(self._statements.put_bundles, bundles)
         self._change(self._statements.put_keys, self._rows(self._statements.key_prefixes, whole))
         return whole
 
@@ -272,7 +287,10 @@ class Writing(Reading):
                     f"the newest checkpoint is not the one of size {new.old_size}",
                     log=f"0x{new.log.hex()}",
                 )
-        self._change(self._statements.put_checkpoints, [(new.log, new.size, new.note) for new in checkpoints])
+        self._change(
+            self._statements.put_checkpoints,
+            [(new.log, new.size, new.note, new.root_prefix) for new in checkpoints],
+        )
         self._change(
             self._statements.advance_checkpoint_sizes,
             [(new.size, new.log, new.old_size) for new in checkpoints],
@@ -297,9 +315,15 @@ class Writing(Reading):
         self.failure = EngineError(code, message, **facts)
         return self.failure
 
-    def _change(self, writer: Writer, rows: Rows) -> None:
-        if rows:
-            self._run(lambda: writer(self._cursor, rows))
+
+def _named(statement: Select[Any], tenant: str, search: str) -> Select[Any]:
+    """Customers of a tenant whose name contains some characters."""
+    named = statement.where(CUSTOMERS.c.tenant == tenant)
+    if not search:
+        return named
+    # As bytes, so that no letter but those of ASCII has a lower case, whatever the database was made with.
+    part = search.encode().lower().decode()
+    return named.where(func.lower(CUSTOMERS.c.customer_id).contains(part, autoescape=True))
 
 
 def _due(condition: ColumnElement[bool], now: int, until: int) -> Select[Any]:
