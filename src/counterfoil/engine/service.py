@@ -154,10 +154,11 @@ class ServiceWriting(ServiceReading, Protocol):
     def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         """Add deliveries; one of the same event and webhook that is there already stays as it is."""
 
-    def take_deliveries(self, now: int, until: int, *, limit: int) -> list[Delivery]:
-        """Return up to `limit` pending deliveries that are due at `now`, the longest due first, and make them due at `until`.
+    def take_deliveries(self, webhook_id: str, now: int, until: int, *, limit: int) -> list[Delivery]:
+        """Return up to `limit` pending deliveries to a webhook that are due at `now`, the longest due first, and make them due at `until`.
 
-        So nobody else takes them up before that.  What others have locked is passed over.  Crosses logs.
+        So nobody else takes them up before that.  What others have locked is passed over.  By webhook, so that what
+        piles up before one that does not answer is not gone through for the others.  Crosses logs.
         """
 
     def put_deliveries(self, deliveries: Sequence[Delivery]) -> None:

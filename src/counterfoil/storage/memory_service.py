@@ -88,11 +88,11 @@ class ServiceWriting(Undoing, ServiceReading):
             if _key_of(row) not in self._rows.deliveries:
                 self._set(self._rows.deliveries, _key_of(row), row)
 
-    def take_deliveries(self, now: int, until: int, *, limit: int) -> list[Delivery]:
+    def take_deliveries(self, webhook_id: str, now: int, until: int, *, limit: int) -> list[Delivery]:
         rows = self._rows.deliveries.values()
+        pending = (row for row in rows if row.webhook_id == webhook_id and row.status == "pending")
         due = sorted(
-            (row for row in rows if row.status == "pending" and row.due_at <= now),
-            key=lambda row: (row.due_at, _key_of(row)),
+            (row for row in pending if row.due_at <= now), key=lambda row: (row.due_at, _key_of(row))
         )
         taken = [row._replace(due_at=until) for row in due[:limit]]
         self.put_deliveries(taken)
