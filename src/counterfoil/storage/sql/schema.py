@@ -275,6 +275,7 @@ Index("deliveries_by_tenant", DELIVERIES.c.tenant, DELIVERIES.c.created_at, DELI
 # Each delivery stands in one of them: what is to be tried, and what is to be forgotten.
 Index(
     "deliveries_pending",
+    DELIVERIES.c.webhook_id,
     DELIVERIES.c.due_at,
     sqlite_where=text("status = 'pending'"),
     postgresql_where=text("status = 'pending'"),

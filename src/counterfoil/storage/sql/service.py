@@ -79,9 +79,12 @@ class ServiceWriting(ServiceReading):
     def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         self._change(self._statements.add_deliveries, deliveries)
 
-    def take_deliveries(self, now: int, until: int, *, limit: int) -> list[Delivery]:
-        due = select(DELIVERIES).where(_PENDING, DELIVERIES.c.due_at <= now).order_by(DELIVERIES.c.due_at)
-        found = self._select(due.limit(limit).with_for_update(skip_locked=True))
+    def take_deliveries(self, webhook_id: str, now: int, until: int, *, limit: int) -> list[Delivery]:
+        due = select(DELIVERIES).where(
+            _PENDING, DELIVERIES.c.webhook_id == webhook_id, DELIVERIES.c.due_at <= now
+        )
+        longest = due.order_by(DELIVERIES.c.due_at).limit(limit)
+        found = self._select(longest.with_for_update(skip_locked=True))
         taken = [Delivery._make(row)._replace(due_at=until) for row in found]
         self.put_deliveries(taken)
         return taken

@@ -130,7 +130,11 @@ def _make_deliveries() -> None:
     op.create_index("deliveries_by_tenant", "deliveries", ["tenant", "created_at", "status"])
     pending, settled = sa.text("status = 'pending'"), sa.text("status <> 'pending'")
     op.create_index(
-        "deliveries_pending", "deliveries", ["due_at"], sqlite_where=pending, postgresql_where=pending
+        "deliveries_pending",
+        "deliveries",
+        ["webhook_id", "due_at"],
+        sqlite_where=pending,
+        postgresql_where=pending,
     )
     op.create_index(
         "deliveries_settled", "deliveries", ["due_at"], sqlite_where=settled, postgresql_where=settled
