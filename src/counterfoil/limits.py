@@ -72,3 +72,14 @@ SCOPE_MONTHS_MAX: Final = 24
 SCOPE_DAYS_MAX: Final = 366
 # Items of one page of a list.
 PAGE_ITEMS_MAX: Final = 1_000
+
+# What an operator calls an API key.
+API_KEY_LABEL_CHARACTERS_MAX: Final = 100
+# A request to the server, whole: a batch of 1,000 deltas with a reason and some metadata each fits.
+REQUEST_BYTES_MAX: Final = 1_048_576
+# From the headers of a request to the end of its body.
+REQUEST_SECONDS_MAX: Final = 10
+# Deltas of one batch over HTTP.
+REQUEST_DELTAS_MAX: Final = 1_000
+# Newest entries of a log that are searched for a referenceId; a second at the most.
+REFERENCE_SEARCH_ENTRIES_MAX: Final = 65_536
