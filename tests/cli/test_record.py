@@ -167,3 +167,26 @@ class TestCustomers:
         outcome = kept("customers", "--json")
         assert (outcome.status, outcome.code) == (20, "log-corrupt")
         assert [found.get("result") for found in outcome.findings] == ["log-corrupt", None]
+
+
+class TestMonths:
+    def test_a_month_is_shown_with_its_figures(self, book):
+        month = book("record", "c", "5", "--reason", "x") and book("customer", "c", "--json").findings[0]
+        assert month["recordedThisPeriod"] == 1
+        assert (month["recordedAmountThisPeriod"], month["closingBalance"]) == ("5", "5")
+        assert month["verifiedThisPeriod"] == 0
+        assert month["mostRecentActivePeriod"] == month["period"]
+
+    def test_an_empty_month_names_the_most_recent_one(self, book):
+        book("record", "c", "5", "--reason", "x")
+        outcome = book("customer", "c", "--period", "2020-02")
+        assert any(line.startswith("most recent ") for line in outcome.lines)
+        assert book("customer", "c", "--period", "2020-02", "--json").findings[0]["recordedThisPeriod"] == 0
+
+    def test_months_are_shown_one_by_one(self, book):
+        book("record", "c", "5", "--reason", "x")
+        months = book("customer", "c", "--months", "3", "--json").findings[0]["months"]
+        assert [month["recordedThisPeriod"] for month in months] == [0, 0, 1]
+
+    def test_what_is_no_month_is_refused(self, book):
+        assert book("customer", "c", "--period", "2020-13").code == "invalid-field"

@@ -49,6 +49,7 @@ VALUE = re.compile(
     r"|(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])"  # a hash, a salt, a random idempotency key
     r"|(?<=key id )[0-9a-f]{8}|(?<=key id          )[0-9a-f]{8}|(?<=[0-9a-f]\+)[0-9a-f]{8}(?![0-9a-f+])"  # a key id
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"  # a time
+    r"|(?<![0-9-])[0-9]{4}-[0-9]{2}(?![0-9-])"  # a month, as a rule this one
     r")"
 )
 

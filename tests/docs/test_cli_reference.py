@@ -36,7 +36,7 @@ COMMANDS = {
     for command, context in commands(main.root, click.Context(main.root, info_name="counterfoil"))
 }
 SECTIONS = dict(re.findall(r"^## (counterfoil [^\n]*)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-# Fields of these are said in other words: `inspect` prints a document's lines, `customer` what `customers` prints,
+# Fields of these are said in other words: `inspect` prints a document's lines, `customer` first what `customers` prints,
 # `run` nothing where all answers are right, and `respond` speaks the runner's protocol.
 FIELDS_ELSEWHERE = {
     "counterfoil inspect",

@@ -1,19 +1,26 @@
-"""`customers` and `customer`: what the record holds.
+"""`customers` and `customer`: what the record holds, and what a month brought.
 
-Source: docs/spec/entry.md.
+Source: docs/api/customer-record.md.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import click
 
 from counterfoil.cli.context import Place, open_engine, place_options
 from counterfoil.cli.output import emit, json_option, plural, say, worst
 from counterfoil.core.amount import format_nano
-from counterfoil.engine.customers import CustomerRecord
+from counterfoil.engine.clock import HostClock
+from counterfoil.engine.customers import CustomerRecord, CustomerView
+from counterfoil.engine.history import Span
+from counterfoil.engine.windows import month_of, months_until, parse_month, split
 from counterfoil.errors import CounterfoilError
+from counterfoil.limits import SCOPE_MONTHS_MAX
 
 _ROW = "{:<24}  {:<42}  {:>8}  {:>8}  {:>20}  {:<10}  {}"
+_MONTH_ROW = "{:<8}  {:>8}  {:>8}  {:>20}  {:>20}  {:>20}  {}"
 
 
 @click.command(epilog="\b\nExample:\n  counterfoil customers --json")
@@ -60,17 +67,38 @@ def _refuse(error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
     return error
 
 
-@click.command(epilog="\b\nExample:\n  counterfoil customer cust_001")
+@click.command(
+    epilog="\b\nExamples:\n  counterfoil customer cust_001\n  counterfoil customer cust_001 --period 2026-04\n"
+    "  counterfoil customer cust_001 --months 12"
+)
 @click.argument("customer_id", metavar="ID")
+@click.option("--period", metavar="YYYY-MM", help="The UTC month to show.  [default: this one]")
+@click.option(
+    "--months",
+    metavar="N",
+    type=click.IntRange(1, SCOPE_MONTHS_MAX),
+    help=f"Show so many months that end with it one by one, at most {SCOPE_MONTHS_MAX}.",
+)
 @json_option
 @place_options
-def customer(place: Place, customer_id: str, *, as_json: bool) -> None:
-    """Show what the record of a customer holds."""
+def customer(
+    place: Place, customer_id: str, period: str | None, months: int | None, *, as_json: bool
+) -> None:
+    """Show what the record of a customer holds, and what a month brought."""
+    month = parse_month(period) if period is not None else months_until(HostClock()(), 1)
+    breakdown = split(months_until(month.start, months), "month") if months else []
     with open_engine(place) as engine:
-        record = engine.customer(customer_id)
+        view = engine.customer_view(customer_id, [month, *breakdown])
     if as_json:
-        emit(_finding(record))
+        emit(_viewed(view))
         return
+    _show_record(view.record)
+    _show_month(view.record, view.spans[0])
+    if breakdown:
+        _show_months(view.spans[1:], view.record.unit)
+
+
+def _show_record(record: CustomerRecord) -> None:
     unit = record.unit
     waiting = record.count - record.verified_count
     for name, value in (
@@ -81,16 +109,50 @@ def customer(place: Place, customer_id: str, *, as_json: bool) -> None:
         ("credits", f"{format_nano(record.credits)} {unit}"),
         ("debits", f"{format_nano(record.debits)} {unit}"),
         ("balance", f"{format_nano(record.balance)} {unit}"),
-        ("first entry", record.opened_at),
-        ("last entry", record.last_at),
+        ("first activity", record.first_activity_at),
+        ("last activity", record.last_activity_at),
         ("checkpoint", f"size {record.checkpoint_size}" if record.checkpoint_size else "none yet"),
         (
             "verified",
             f"{plural(record.verified_count, 'delta')}, {waiting:,} waiting for the next checkpoint",
         ),
+        ("cumulative", f"{format_nano(record.verified_balance)} {unit}, the balance of what is verified"),
         ("verified through", record.verified_through_at or "not yet"),
     ):
-        say(f"{name:<16}  {value}")
+        _say_line(name, value)
+
+
+def _show_month(record: CustomerRecord, span: Span) -> None:
+    unit = record.unit
+    say()
+    _say_line("month", month_of(span.window.start))
+    _say_line("opening balance", f"{format_nano(span.opening.balance)} {unit}")
+    _say_line("recorded", f"{plural(span.recorded, 'delta')}, {format_nano(span.amount)} {unit}")
+    _say_line("closing balance", f"{format_nano(span.closing.balance)} {unit}")
+    _say_line("verified in it", plural(span.verified, "delta"))
+    if not span.recorded:
+        _say_line("most recent", f"{record.most_recent_active_period}, the last month with a delta in it")
+
+
+def _show_months(spans: Sequence[Span], unit: str) -> None:
+    say()
+    say(_MONTH_ROW.format("month", "deltas", "verified", "credits", "debits", "closing balance", "unit"))
+    for span in spans:
+        say(
+            _MONTH_ROW.format(
+                month_of(span.window.start),
+                span.recorded,
+                span.verified,
+                format_nano(span.credits),
+                format_nano(span.debits),
+                format_nano(span.closing.balance),
+                unit,
+            )
+        )
+
+
+def _say_line(name: str, value: str) -> None:
+    say(f"{name:<16}  {value}")
 
 
 def _row(record: CustomerRecord) -> str:
@@ -118,7 +180,29 @@ def _finding(record: CustomerRecord) -> dict[str, object]:
         "computedBalance": format_nano(record.balance),
         "size": record.size,
         "checkpointSize": record.checkpoint_size,
-        "firstEntryAt": record.opened_at,
-        "lastEntryAt": record.last_at,
+        "firstActivityAt": record.first_activity_at,
+        "lastActivityAt": record.last_activity_at,
+        "cumulativeBalance": format_nano(record.verified_balance),
         "verifiedThroughAt": record.verified_through_at,
+        "mostRecentActivePeriod": record.most_recent_active_period,
+    }
+
+
+def _viewed(view: CustomerView) -> dict[str, object]:
+    month, *breakdown = view.spans
+    return {
+        **_finding(view.record),
+        **_month(month),
+        **({"months": [_month(span) for span in breakdown]} if breakdown else {}),
+    }
+
+
+def _month(span: Span) -> dict[str, object]:
+    return {
+        "period": month_of(span.window.start),
+        "recordedThisPeriod": span.recorded,
+        "recordedAmountThisPeriod": format_nano(span.amount),
+        "verifiedThisPeriod": span.verified,
+        "openingBalance": format_nano(span.opening.balance),
+        "closingBalance": format_nano(span.closing.balance),
     }
