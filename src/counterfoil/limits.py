@@ -83,3 +83,7 @@ REQUEST_SECONDS_MAX: Final = 10
 REQUEST_DELTAS_MAX: Final = 1_000
 # Newest entries of a log that are searched for a referenceId; a second at the most.
 REFERENCE_SEARCH_ENTRIES_MAX: Final = 65_536
+
+# Webhooks of a tenant: each is one more delivery an event.
+WEBHOOKS_MAX: Final = 16
+WEBHOOK_URL_CHARACTERS_MAX: Final = 2_048

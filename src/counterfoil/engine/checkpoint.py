@@ -42,6 +42,7 @@ from counterfoil.engine.stored import (
     read_stored,
 )
 from counterfoil.engine.transact import transact
+from counterfoil.engine.webhooks import announce_checkpoints
 from counterfoil.errors import CounterfoilError, EngineError
 
 # Logs that share the transactions of a round: the lock is held for some tens of milliseconds.
@@ -223,6 +224,7 @@ def _publish(transaction: WriteTransaction, signed: Sequence[Signed]) -> set[byt
         tiles.update({TileKey(log, *tile): hashes for tile, hashes in item.tiles.items()})
     transaction.put_tiles(tiles)
     transaction.put_checkpoints(new)
+    announce_checkpoints(transaction, heads, new)
     return {each.log for each in new}
 
 

@@ -29,6 +29,7 @@ from counterfoil.engine.request import Delta, Preparation, Prepared, Randomness,
 from counterfoil.engine.store import HeadMove, NamedLog, NewEntry, Store, StoredEntry, WriteTransaction
 from counterfoil.engine.stored import log_corrupt, read_last, read_stored
 from counterfoil.engine.transact import transact
+from counterfoil.engine.webhooks import announce_customers
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import (
     BATCH_ITEMS_MAX,
@@ -168,6 +169,7 @@ class _Batch:
             self._transaction.append(self._rows, moves)
         if self._opened:
             self._transaction.name_customers(self._opened)
+            announce_customers(self._transaction, self._opened)
 
     def _record(self, item: Prepared) -> Recorded:
         tail = self._tail(item.log)
