@@ -224,6 +224,14 @@ class ReadTransaction(ServiceReading, Protocol):
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         """Return up to `limit` checkpoints of one log with a size above `after`, ascending by size."""
 
+    def newest_between(
+        self, log: bytes, after: int, up_to: int, *, offset: int = 0, limit: int
+    ) -> list[StoredCheckpoint]:
+        """Return up to `limit` checkpoints of one log with a size above `after` and not above `up_to`, the largest first.
+
+        `offset` of them are passed over.
+        """
+
     def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
         """Return the checkpoint of exactly this size, or None."""
 

@@ -150,6 +150,13 @@ class _Reading(ServiceReading):
         found = self._rows.checkpoints.get(log, [])
         return found[bisect_right(found, after, key=_SIZE) :][:limit]
 
+    def newest_between(
+        self, log: bytes, after: int, up_to: int, *, offset: int = 0, limit: int
+    ) -> list[StoredCheckpoint]:
+        found = self._rows.checkpoints.get(log, [])
+        between = found[bisect_right(found, after, key=_SIZE) : bisect_right(found, up_to, key=_SIZE)]
+        return between[::-1][offset:][:limit]
+
     def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
         found = self.checkpoints(log, after=size - 1, limit=1)
         return found[0] if found and found[0].size == size else None

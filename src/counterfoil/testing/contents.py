@@ -184,6 +184,11 @@ def lists_are_paged_in_order(make_store: MakeStore) -> None:
                 [each.size for each in view.checkpoints(done[0], after=after, limit=2)] for after in (0, 2, 4)
             ]
             equal(pages, [[1, 2], [4], []], "checkpoints in pages")
+            newest = [
+                [each.size for each in view.newest_between(done[0], after, up_to, offset=offset, limit=2)]
+                for after, up_to, offset in ((0, 9, 0), (0, 9, 2), (1, 4, 0), (2, 3, 0), (0, 2, 1))
+            ]
+            equal(newest, [[4, 2], [1], [4, 2], [], [1]], "checkpoints in pages, the newest first")
 
 
 def logs_keep_apart(make_store: MakeStore) -> None:
