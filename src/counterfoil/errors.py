@@ -15,6 +15,8 @@ Source: docs/spec/errors.md.
 
 from __future__ import annotations
 
+import hashlib
+import traceback
 from typing import Final
 
 EXIT_OK: Final = 0
@@ -80,6 +82,8 @@ CODES: Final[dict[str, int]] = {
     "usage": EXIT_USAGE,
     "internal": EXIT_INTERNAL,
 }
+
+_REFERENCE_DIGITS: Final = 8
 
 # How the verdicts of several findings meet: the worst stands first.
 _WORST_FIRST: Final = (EXIT_FORK, EXIT_INVALID, EXIT_MALFORMED, EXIT_INCONCLUSIVE, EXIT_OK)
@@ -163,3 +167,19 @@ class ConflictError(EngineError):
 
     def __init__(self, message: str, *, code: str = "store-unavailable", **facts: object) -> None:
         super().__init__(code, message, **facts)
+
+
+def defect_of(error: BaseException, version: str) -> EngineError:
+    """Return the refusal `internal` that an exception stands for which nobody expected.
+
+    The same defect has the same reference: type and place, and nothing of the data.
+
+    Args:
+        error: the exception.
+        version: of this package.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    trail = [type(error).__name__, version, *(f"{frame.name}:{frame.lineno}" for frame in frames)]
+    reference = hashlib.sha256("\n".join(trail).encode()).hexdigest()[:_REFERENCE_DIGITS]
+    place = f"{frames[-1].name} line {frames[-1].lineno}" if frames else "nowhere"
+    return EngineError("internal", f"{type(error).__name__} in {place}, reference {reference}")

@@ -10,7 +10,6 @@ as shells have it.  1 is never one of ours: a crash of the interpreter exits wit
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import sys
@@ -25,11 +24,10 @@ import click
 from counterfoil import __version__
 from counterfoil.cli.files import describe_os_error
 from counterfoil.cli.output import complain, hint
-from counterfoil.errors import EXIT_OK, EXIT_USAGE, CounterfoilError, EngineError
+from counterfoil.errors import EXIT_OK, EXIT_USAGE, CounterfoilError, EngineError, defect_of
 
 _EXIT_INTERRUPTED: Final = 130
 _EXIT_READER_GONE: Final = 141
-_REFERENCE_DIGITS: Final = 8
 
 
 class _ReaderGone(Exception):  # noqa: N818  -- nobody's fault
@@ -175,12 +173,7 @@ def refusal_of(error: Exception) -> CounterfoilError:
         # Standard output may be what cannot be written: then nothing more goes there.
         _drop_output()
         return describe_os_error(error)
-    # The same defect has the same reference: type and place, and nothing of the data.
-    frames = traceback.extract_tb(error.__traceback__)
-    trail = [type(error).__name__, __version__, *(f"{frame.name}:{frame.lineno}" for frame in frames)]
-    reference = hashlib.sha256("\n".join(trail).encode()).hexdigest()[:_REFERENCE_DIGITS]
-    place = f"{frames[-1].name} line {frames[-1].lineno}" if frames else "nowhere"
-    return EngineError("internal", f"{type(error).__name__} in {place}, reference {reference}")
+    return defect_of(error, __version__)
 
 
 def _drop_output() -> None:

@@ -1,0 +1,167 @@
+"""Who asks: the API key of a request, what it opens, and how often it may ask.
+
+A key's row is kept for 2 seconds, so that a key that was revoked opens nothing any more in any process a few seconds
+later, and most requests do not go to the store for it.
+
+Source: docs/operations/server.md#keys.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader
+from starlette.concurrency import run_in_threadpool
+
+from counterfoil.engine.apikeys import (
+    Presented,
+    Scope,
+    check_presented,
+    find_key,
+    invalid_api_key,
+    read_presented,
+)
+from counterfoil.engine.engine import Engine
+from counterfoil.engine.service import ApiKey
+from counterfoil.errors import EngineError
+from counterfoil.web.headers import read_headers
+from counterfoil.web.state import Services
+
+_KEPT_SECONDS: Final = 2.0
+# Rows that are kept, those of ids that nobody has among them.
+_KEPT_MAX: Final = 4_096
+SCHEME: Final = APIKeyHeader(
+    name="X-Api-Key",
+    scheme_name="ApiKey",
+    description="`pk_{live|test}_{id}.{secret}`, from `counterfoil apikey create`. The tenant follows from the key.",
+    auto_error=False,
+)
+
+
+class Caller(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        key_id: of the API key.
+        tenant: whose customers it opens.
+        scopes: what it may: `read`, `write`.
+        engine: of that tenant.
+    """
+
+    key_id: str
+    tenant: str
+    scopes: frozenset[str]
+    engine: Engine
+
+
+class _Kept(NamedTuple):
+    """A row of the store, None where there is none, and until when it is believed."""
+
+    key: ApiKey | None
+    until: float
+    scopes: frozenset[str]
+
+
+class Access:
+    """Lets requests in, or refuses them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._kept: dict[str, _Kept] = {}
+        self._limit = RateLimit(services.settings.rate_per_second)
+
+    async def admit(self, headers: Mapping[bytes, bytes], scope: Scope) -> Caller:
+        """Return who asks.
+
+        Args:
+            headers: of the request.
+            scope: what it needs.
+
+        Raises:
+            EngineError: `invalid-api-key`, `rate-limited`, `insufficient-scope`, or what the store says.
+        """
+        presented = read_presented(headers.get(b"x-api-key", b""))
+        if presented is None:
+            raise invalid_api_key()
+        services = self._services
+        steady = services.steady()
+        kept = self._kept.get(presented.key_id)
+        if kept is None or kept.until <= steady:
+            kept = await self._look_up(presented, steady)
+        key = check_presented(presented, kept.key, services.now())
+        self._limit.take(key.key_id, steady)
+        if scope not in kept.scopes:
+            raise EngineError("insufficient-scope", f"the API key lacks the scope {scope}")
+        return Caller(key.key_id, key.tenant, kept.scopes, services.engine(key.tenant))
+
+    async def _look_up(self, presented: Presented, steady: float) -> _Kept:
+        services = self._services
+
+        def look_up() -> ApiKey | None:
+            key = find_key(services.store, presented.key_id)
+            if key is not None:
+                # Here, because the first time it looks at the store.
+                services.engine(key.tenant)
+            return key
+
+        key = await run_in_threadpool(look_up)
+        if len(self._kept) >= _KEPT_MAX:
+            self._kept.clear()
+        scopes = frozenset(key.scopes.split() if key else ())
+        kept = self._kept[presented.key_id] = _Kept(key, steady + _KEPT_SECONDS, scopes)
+        return kept
+
+
+class RateLimit:
+    """A bucket of tokens a key: one a request, so many a second come back, and no more than a second's stand in it."""
+
+    def __init__(self, per_second: float) -> None:
+        """Begin with full buckets; 0 for no bound."""
+        self._per_second = per_second
+        self._most = max(per_second, 1.0)
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def take(self, key_id: str, steady: float) -> None:
+        """Take a token.
+
+        Args:
+            key_id: of which key.
+            steady: seconds that only grow.
+
+        Raises:
+            EngineError: `rate-limited`, with the seconds until there is one.
+        """
+        if not self._per_second:
+            return
+        tokens, since = self._buckets.get(key_id, (self._most, steady))
+        tokens = min(self._most, tokens + (steady - since) * self._per_second)
+        if tokens < 1:
+            self._buckets[key_id] = (tokens, steady)
+            seconds = math.ceil((1 - tokens) / self._per_second)
+            raise EngineError("rate-limited", "this API key asks too often", retryAfterSeconds=seconds)
+        self._buckets[key_id] = (tokens - 1, steady)
+
+
+async def admit(request: Request, headers: Mapping[bytes, bytes], scope: Scope) -> Caller:
+    """Return who asks, and note it for the log; as `Access.admit`."""
+    access: Access = request.app.state.access
+    caller = await access.admit(headers, scope)
+    request.scope["counterfoil.caller"] = caller
+    return caller
+
+
+async def _reader(request: Request, _: Annotated[str | None, Security(SCHEME)]) -> Caller:
+    return await admit(request, read_headers(request.scope), "read")
+
+
+async def _writer(request: Request, _: Annotated[str | None, Security(SCHEME)]) -> Caller:
+    return await admit(request, read_headers(request.scope), "write")
+
+
+Reader = Annotated[Caller, Depends(_reader)]
+"""What a route declares that needs a key with the scope `read`."""
+Writer = Annotated[Caller, Depends(_writer)]
+"""What a route declares that needs a key with the scope `write`."""

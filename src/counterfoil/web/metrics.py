@@ -1,0 +1,79 @@
+"""What is counted for whoever watches the server: `/metrics`, in the format of Prometheus.
+
+Several processes count into files of one folder, which the environment names (`PROMETHEUS_MULTIPROC_DIR`), and any of
+them answers for all.  A route is its template: no label holds anything of a customer.
+
+Source: docs/operations/server.md#metrics.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Metrics:
+    """The counters of one application."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "counterfoil_http_requests",
+            "Requests that were answered.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "counterfoil_http_request_seconds",
+            "From the headers of a request to the end of its answer.",
+            ("method", "route"),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._deltas = Counter(
+            "counterfoil_deltas",
+            "Deltas that were sent: recorded, replayed or refused.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        # To find the children of labels costs more than to count.
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._outcomes = {name: self._deltas.labels(name) for name in ("recorded", "replayed", "refused")}
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer.
+
+        Args:
+            method: of the request.
+            route: the template of its path.
+            status: of the answer.
+            seconds: that it took.
+        """
+        key = (method if method in _METHODS else "OTHER", route, status)
+        found = self._found.get(key)
+        if found is None:
+            found = self._requests.labels(*key), self._seconds.labels(*key[:2])
+            self._found[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def deltas(self, outcome: str, count: int = 1) -> None:
+        """Count deltas that were `recorded`, `replayed` or `refused`."""
+        self._outcomes[outcome].inc(count)
+
+    def text(self) -> bytes:
+        """Return all of it, of all processes that count together."""
+        registry = self._registry
+        if os.environ.get(_FOLDER):
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)

@@ -1,0 +1,13 @@
+"""The routes, one module a topic.  A new one is named in `ROUTERS`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from counterfoil.web.routes import deltas
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (deltas.router,)
+"""In the order in which they stand in the description."""
