@@ -7,23 +7,20 @@ Source: docs/api/balances.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
+from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.encoding import excerpt
 from counterfoil.core.entry import DELTA, Entry
-from counterfoil.core.merkle import HASH_BYTES
 from counterfoil.core.reference import format_record_id, parse_record_id
 from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
 from counterfoil.engine.history import Mark, Span, mark_after, marks_at, marks_at_counts, spans
 from counterfoil.engine.operator import Operator
+from counterfoil.engine.published import CHECKPOINT_ID_PREFIX, find_by_root, read_root
 from counterfoil.engine.store import Head, ReadTransaction, Store, StoredCheckpoint
 from counterfoil.engine.stored import (
-    key_prefix,
     log_corrupt,
     read_checkpoint,
     read_last,
@@ -32,11 +29,6 @@ from counterfoil.engine.stored import (
 )
 from counterfoil.engine.windows import Window
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
-
-CHECKPOINT_ID_PREFIX: Final = "chk_"
-_ROOT: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})", re.ASCII)
-# Roots of different logs differ, because their first entries name them; a few may share the first 8 bytes.
-_SAME_PREFIX_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +198,11 @@ def _newest_record(view: ReadTransaction, head: Head, opening: Mark, closing: Ma
 
 
 def _starting_entry(view: ReadTransaction, head: Head, start: str) -> Entry:
-    if match := _ROOT.fullmatch(start):
-        root = bytes.fromhex(match[1])
-        for row in view.checkpoints_by_root(key_prefix(root), limit=_SAME_PREFIX_MAX):
-            if row.log == head.log and _root_of(row) == root:
-                return _entry(view, head, row.size - 1)
-        raise _no_start("the customer has no checkpoint of that root")
+    if root := read_root(start):
+        row = find_by_root(view, root)
+        if row is None or row.log != head.log:
+            raise _no_start("the customer has no checkpoint of that root")
+        return _entry(view, head, row.size - 1)
     try:
         log, number = parse_record_id(start.removeprefix(CHECKPOINT_ID_PREFIX))
     except MalformedError as error:
@@ -232,13 +223,6 @@ def _no_start(why: str) -> EngineError:
     return EngineError("record-not-found", why, field="startingCheckpoint")
 
 
-def _root_of(row: StoredCheckpoint) -> bytes | None:
-    try:
-        return parse_checkpoint(row.note).root
-    except MalformedError:  # an index led here, and no proof rests on it
-        return None
-
-
 def _entry(view: ReadTransaction, head: Head, index: int) -> Entry:
     rows = view.entries(head.log, index, index + 1)
     if not rows:
@@ -247,33 +231,6 @@ def _entry(view: ReadTransaction, head: Head, index: int) -> Entry:
 
 
 # Under a checkpoint.
-
-
-def parse_root(text: str) -> bytes:
-    """Read the root of a checkpoint, 64 hex digits with or without `0x`.
-
-    Raises:
-        EngineError: `invalid-field`.
-    """
-    match = _ROOT.fullmatch(text)
-    if match is None or len(root := bytes.fromhex(match[1])) != HASH_BYTES:
-        raise EngineError("invalid-field", f"not a root hash: {excerpt(text)}", field="proofRoot")
-    return root
-
-
-def find_checkpoint(store: Store, operator: Operator, root: bytes) -> tuple[Checkpoint, str, int]:
-    """Return the checkpoint of a root, of whichever tenant, the time of its seal, and how many deltas it covers.
-
-    Raises:
-        EngineError: `record-not-found`, `log-corrupt`.
-    """
-    with store.read() as view:
-        for row in view.checkpoints_by_root(key_prefix(root), limit=_SAME_PREFIX_MAX):
-            if _root_of(row) != root or (head := view.heads([row.log]).get(row.log)) is None:
-                continue
-            seal = _entry(view, head, row.size - 1)
-            return read_checkpoint(row, operator, head.tenant), seal.recorded_at, seal.count
-    raise EngineError("record-not-found", "there is no checkpoint of that root")
 
 
 def checkpoint_window(

@@ -12,9 +12,10 @@ from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.reference import check_tenant, parse_record_id
-from counterfoil.engine import balances, customers, deltas, prove
+from counterfoil.engine import balances, customers, deltas, prove, published
 from counterfoil.engine.audit import Progress, audit_log
 from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
+from counterfoil.engine.customers import CustomerRecord, CustomerView
 from counterfoil.engine.operator import Operator, claim_store
 from counterfoil.engine.record import Recorded, record_many
 from counterfoil.engine.request import Delta, Randomness, check_unit
@@ -126,7 +127,7 @@ class Engine:
         """Return the 20-byte reference of a customer, whether it has a log or not."""
         return self.operator.log_of(self.tenant, customer_id)
 
-    def customer(self, customer_id: str) -> customers.CustomerRecord:
+    def customer(self, customer_id: str) -> CustomerRecord:
         """Return the record of a customer.
 
         Raises:
@@ -134,11 +135,11 @@ class Engine:
         """
         return customers.customer(self._store, self.operator.name, self.tenant, self.log_of(customer_id))
 
-    def customers(self) -> Iterator[customers.CustomerRecord | CounterfoilError]:
+    def customers(self) -> Iterator[CustomerRecord | CounterfoilError]:
         """Yield the records of all customers, in the order of their references."""
         return customers.customers(self._store, self.operator.name, self.tenant)
 
-    def customer_view(self, customer_id: str, windows: Sequence[Window]) -> customers.CustomerView:
+    def customer_view(self, customer_id: str, windows: Sequence[Window]) -> CustomerView:
         """Return the record of a customer, and what happened in windows of time.
 
         Raises:
@@ -149,7 +150,7 @@ class Engine:
 
     def customer_page(
         self, windows: Sequence[Window], *, search: str = "", offset: int = 0, limit: int
-    ) -> tuple[list[customers.CustomerView | CounterfoilError], int]:
+    ) -> tuple[list[CustomerView | CounterfoilError], int]:
         """Return a page of the customers; see `counterfoil.engine.customers.customer_page`."""
         return customers.customer_page(
             self._store, self.operator, self.tenant, windows, search=search, offset=offset, limit=limit
@@ -214,6 +215,28 @@ class Engine:
         """Return what a window adds up to under a checkpoint; see `counterfoil.engine.balances.period_receipt`."""
         log = self.log_of(customer_id)
         return balances.period_receipt(self._store, self.operator, self.tenant, log, window)
+
+    def published(
+        self,
+        customer_id: str | None = None,
+        *,
+        window: Window | None = None,
+        offset: int = 0,
+        limit: int,
+    ) -> list[published.Published]:
+        """Return a page of a customer's checkpoints, the newest first, or the newest of each customer on a page.
+
+        Raises:
+            EngineError: as `counterfoil.engine.published.published_of_customer` and `newest_of_customers`.
+        """
+        if customer_id is None:
+            return published.newest_of_customers(
+                self._store, self.operator, self.tenant, window=window, offset=offset, limit=limit
+            )
+        log = self.log_of(customer_id)
+        return published.published_of_customer(
+            self._store, self.operator, self.tenant, log, window=window, offset=offset, limit=limit
+        )
 
     def checkpoints(self, customer_id: str) -> Iterator[Checkpoint]:
         """Yield the checkpoints of a customer, ascending by size.
