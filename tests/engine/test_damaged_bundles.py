@@ -132,8 +132,8 @@ class TestBacklog:
 # Rows that nobody settled, where settled ones are to go.
 INTRUDERS = {
     "keys": "INSERT INTO keys SELECT log, key_prefix, idx FROM entries WHERE key_prefix IS NOT NULL AND idx < 9",
-    "a bundle": "INSERT INTO bundles SELECT log, idx, 0, x'00', x'00' FROM entries WHERE idx = 100",
-    "a smaller bundle": "INSERT INTO bundles SELECT log, idx, 3, x'00', x'00' FROM entries WHERE idx = 7",
+    "a bundle": "INSERT INTO bundles (log, last, first, entries, details) SELECT log, idx, 0, x'00', x'00' FROM entries WHERE idx = 100",
+    "a smaller bundle": "INSERT INTO bundles (log, last, first, entries, details) SELECT log, idx, 3, x'00', x'00' FROM entries WHERE idx = 7",
 }
 
 

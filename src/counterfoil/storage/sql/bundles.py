@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from counterfoil.core.entry import parse_entry
 from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.store import StoredEntry
-from counterfoil.limits import DETAILS_BYTES_MAX, ENTRY_BYTES_MAX, SALT_BYTES
+from counterfoil.limits import DETAILS_BYTES_MAX, ENTRY_BYTES_MAX, INTEGER_MAX, SALT_BYTES
 
 BUNDLE_ENTRIES_MAX: Final = 256
 
@@ -73,8 +73,12 @@ def end_of(entry: StoredEntry) -> tuple[int, int]:
     return to_microseconds(read.recorded_at), read.count
 
 
-def unpack(bundle: Bundle) -> list[StoredEntry]:
-    """Return the entries of a bundle, ascending.
+def unpack(bundle: Bundle, start: int = 0, end: int = INTEGER_MAX) -> list[StoredEntry]:
+    """Return the entries `[start, end)` of a bundle, those that it holds, ascending.
+
+    All of it is inflated, whatever is wanted: so the checksum at its end is held against the whole, and what is damaged
+    is refused wherever the damage is.  Of the time for a whole bundle that is half; the other half is making values of
+    what nobody asked for.
 
     Raises:
         ValueError: the bytes are not those of a bundle.
@@ -82,14 +86,13 @@ def unpack(bundle: Bundle) -> list[StoredEntry]:
     count = bundle.last - bundle.first + 1
     if not 1 <= count <= BUNDLE_ENTRIES_MAX:
         raise ValueError("a bundle of no entries, or of too many")
-    entries = _parts(bundle.entries, count, _ENTRIES_BYTES_MAX)
-    details = _parts(bundle.details, count, _DETAILS_BYTES_MAX)
+    places = range(count)[max(start - bundle.first, 0) : max(end - bundle.first, 0)]
+    entries = _parts(bundle.entries, count, _ENTRIES_BYTES_MAX, places)
+    details = _parts(bundle.details, count, _DETAILS_BYTES_MAX, places)
     opened = ((part[:SALT_BYTES], part[SALT_BYTES:]) if part else (None, None) for part in details)
     return [
-        StoredEntry(bundle.log, index, entry, salt, value)
-        for index, entry, (salt, value) in zip(
-            range(bundle.first, bundle.last + 1), entries, opened, strict=True
-        )
+        StoredEntry(bundle.log, bundle.first + place, entry, salt, value)
+        for place, entry, (salt, value) in zip(places, entries, opened, strict=True)
     ]
 
 
@@ -98,7 +101,8 @@ def _compress(parts: Iterable[bytes]) -> bytes:
     return zlib.compress(framed, _COMPRESSION_LEVEL)
 
 
-def _parts(packed: bytes, count: int, bytes_max: int) -> list[bytes]:
+def _parts(packed: bytes, count: int, bytes_max: int, places: range) -> list[bytes]:
+    """Return the parts at some places of a column that has `count` of them."""
     reading = zlib.decompressobj()
     try:
         framed = reading.decompress(packed, bytes_max)
@@ -106,12 +110,14 @@ def _parts(packed: bytes, count: int, bytes_max: int) -> list[bytes]:
         raise ValueError("a bundle that is not compressed as one") from error
     if not reading.eof or reading.unused_data:
         raise ValueError("a bundle that is cut off, too long, or has something behind it")
-    parts = []
     position = 0
-    for _ in range(count):
-        start = position + _LENGTH_BYTES
-        position = start + int.from_bytes(framed[position:start], "big")
-        parts.append(framed[start:position])
+    ends = [position]
+    try:
+        for _ in range(count):
+            position += _LENGTH_BYTES + (framed[position] << 8 | framed[position + 1])
+            ends.append(position)
+    except IndexError as error:
+        raise ValueError("a bundle of fewer entries than it says") from error
     if position != len(framed):
         raise ValueError("a bundle of another number of entries, or whose last part is cut off")
-    return parts
+    return [framed[ends[place] + _LENGTH_BYTES : ends[place + 1]] for place in places]

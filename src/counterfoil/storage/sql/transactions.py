@@ -83,7 +83,9 @@ class Reading(ServiceReading):
         for at in range(0, len(bounded), _RANGES_AT_ONCE):
             for start, end, *row in self._rows(self._statements.bundles, bounded[at : at + _RANGES_AT_ONCE]):
                 bundle = Bundle._make(row)
-                found[bundle.log].extend(_unpacked(bundle)[max(start - bundle.first, 0) : end - bundle.first])
+                with suppress(ValueError):
+                    # Where it is damaged its entries are missing, and the engine says so of this log alone.
+                    found[bundle.log].extend(unpack(bundle, start, end))
         for row in self._rows(self._statements.entries, ranges):
             found[row[0]].append(StoredEntry._make(row))
         if len(found) < len(ranges):
@@ -126,6 +128,15 @@ class Reading(ServiceReading):
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         later = select(*CHECKPOINT).where(CHECKPOINTS.c.log == log, CHECKPOINTS.c.size > after)
         found = self._select(later.order_by(CHECKPOINTS.c.size).limit(limit))
+        return [StoredCheckpoint._make(row) for row in found]
+
+    def newest_between(
+        self, log: bytes, after: int, up_to: int, *, offset: int = 0, limit: int
+    ) -> list[StoredCheckpoint]:
+        between = select(*CHECKPOINT).where(
+            CHECKPOINTS.c.log == log, CHECKPOINTS.c.size > after, CHECKPOINTS.c.size <= up_to
+        )
+        found = self._select(between.order_by(CHECKPOINTS.c.size.desc()).offset(offset).limit(limit))
         return [StoredCheckpoint._make(row) for row in found]
 
     def checkpoint(self, log: bytes, size: int) -> StoredCheckpoint | None:
@@ -330,11 +341,3 @@ def _due(condition: ColumnElement[bool], now: int, until: int) -> Select[Any]:
     """Logs that meet a condition and that nobody claims."""
     free = ~LOGS.c.claimed_until.between(now + 1, until)
     return select(LOGS.c.log, LOGS.c.tenant).where(condition, free)
-
-
-def _unpacked(bundle: Bundle) -> list[StoredEntry]:
-    try:
-        return unpack(bundle)
-    except ValueError:
-        # Its entries are missing, and the engine says so of this log alone.
-        return []
