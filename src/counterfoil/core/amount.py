@@ -100,16 +100,34 @@ def read_amount(value: str | int | Decimal) -> int:
             raise _out_of_range("over 18 digits before the point")
         value = str(value)
     text = str(value).strip(" ")
-    if len(text) > AMOUNT_INPUT_CHARACTERS_MAX or not _INPUT.fullmatch(text):
-        raise EngineError("invalid-field", f"not a decimal number: {excerpt(text)}", field="delta")
-    nano = to_nano(text) if _AMOUNT.fullmatch(text) else _written_out(text)
+    nano = to_nano(text) if _AMOUNT.fullmatch(text) else _read(text, AMOUNT_INTEGER_DIGITS_MAX, "delta")
     if not nano:
         raise _out_of_range("an amount is not zero")
     return nano
 
 
-def _written_out(text: str) -> int:
-    """Convert other spellings.  The pattern has bounded every part, so the integers stay small."""
+def read_balance(text: str, *, field: str) -> int:
+    """Read a balance as a sender may write it, which may be zero, and as large as a total; return nano.
+
+    Args:
+        text: a decimal number.
+        field: what the sender calls it, for the refusal.
+
+    Raises:
+        EngineError: `invalid-field` where it is no decimal number, `amount-out-of-range` where it has over 29 digits
+            before the point or over 9 significant ones after it.
+    """
+    return _read(text.strip(" "), TOTAL_INTEGER_DIGITS_MAX, field)
+
+
+def _read(text: str, integer_digits_max: int, field: str) -> int:
+    if len(text) > AMOUNT_INPUT_CHARACTERS_MAX or not _INPUT.fullmatch(text):
+        raise EngineError("invalid-field", f"not a decimal number: {excerpt(text)}", field=field)
+    return _written_out(text, integer_digits_max, field)
+
+
+def _written_out(text: str, integer_digits_max: int, field: str) -> int:
+    """Convert any spelling.  The pattern has bounded every part, so the integers stay small."""
     mantissa, _, exponent = text.lower().partition("e")
     whole, _, fraction = mantissa.lstrip("+-").partition(".")
     digits = (whole + fraction).lstrip("0") or "0"
@@ -119,13 +137,13 @@ def _written_out(text: str) -> int:
     power += len(digits) - len(stripped)
     if stripped == "0":
         return 0
-    if len(stripped) + power > AMOUNT_INTEGER_DIGITS_MAX:
-        raise _out_of_range("over 18 digits before the point")
+    if len(stripped) + power > integer_digits_max:
+        raise _out_of_range(f"over {integer_digits_max} digits before the point", field)
     if power < -AMOUNT_FRACTION_DIGITS_MAX:
-        raise _out_of_range("over 9 digits after the point")
+        raise _out_of_range("over 9 digits after the point", field)
     nano = int(stripped) * int(10 ** (power + AMOUNT_FRACTION_DIGITS_MAX))
     return -nano if mantissa.startswith("-") else nano
 
 
-def _out_of_range(why: str) -> EngineError:
-    return EngineError("amount-out-of-range", why, field="delta")
+def _out_of_range(why: str, field: str = "delta") -> EngineError:
+    return EngineError("amount-out-of-range", why, field=field)

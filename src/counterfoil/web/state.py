@@ -18,6 +18,7 @@ from counterfoil.engine.recorder import Recorder
 from counterfoil.engine.request import Randomness
 from counterfoil.engine.store import Store
 from counterfoil.limits import REQUEST_BYTES_MAX, REQUEST_SECONDS_MAX
+from counterfoil.web.summaries import Summaries
 
 _NANOSECONDS_OF_MICROSECOND: Final = 1_000
 
@@ -61,6 +62,7 @@ class Services:
         now: the host's clock, in microseconds since 1970-01-01T00:00:00Z: which month it is, and whether an API key
             has expired.  Entries get their times from the store's.
         steady: seconds that only grow.
+        summaries: of tenants, for the answers that look at every customer.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Services:
         self.settings = settings or Settings()
         self.now = now
         self.steady = steady
+        self.summaries = Summaries(steady)
         self._randomness = randomness
         self._lock = threading.Lock()
         self._engines: dict[str, Engine] = {}

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from counterfoil.web.routes import deltas
+from counterfoil.web.routes import balances, checkpoints, customers, deltas, receipts
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (deltas.router,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    deltas.router,
+    customers.router,
+    balances.router,
+    checkpoints.router,
+    receipts.router,
+)
 """In the order in which they stand in the description."""

@@ -1,0 +1,82 @@
+"""Receipts of a period: what it adds up to under one checkpoint, as PacSpace's clients know them.
+
+What proves a single delta is its own receipt (`routes/deltas.py`).
+
+Source: docs/api/reference.md.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from counterfoil.core.timestamp import format_time
+from counterfoil.engine.balances import PeriodReceipt
+from counterfoil.web.access import Caller, Reader
+from counterfoil.web.answers import amount, answer
+from counterfoil.web.described import checkpoint_id, of_window, root_hex
+from counterfoil.web.routing import new_router
+from counterfoil.web.scoping import Named, Scope
+from counterfoil.web.state import Services, Shared
+
+router: Final = new_router("Receipts")
+
+
+@router.get("/api/v1/balance/receipt/{customerId}")
+def read_receipt(
+    customerId: str,  # noqa: N803  -- the name in the path
+    caller: Reader,
+    services: Shared,
+    scope: Scope,
+) -> Response:
+    """Say what a period adds up to under the checkpoint that closes it, or under the newest one while it goes on."""
+    return answer(_described(caller, services, customerId, scope))
+
+
+@router.get("/api/v1/balance/invoice-proof/{customerId}")
+def read_invoice_proof(
+    customerId: str,  # noqa: N803  -- the name in the path
+    caller: Reader,
+    services: Shared,
+    scope: Scope,
+) -> Response:
+    """The same, with the members that PacSpace's clients expect beside an invoice; there are no shared links here."""
+    found = _described(caller, services, customerId, scope)
+    return answer(found | {"accessHint": None, "customerLinkUrl": None, "customerLinkHost": None})
+
+
+def _described(caller: Caller, services: Services, customer_id: str, scope: Named) -> dict[str, object]:
+    now = services.now()
+    found = caller.engine.period_receipt(customer_id, scope.window(now))
+    root = root_hex(found.checkpoint.root)
+    url = f"{services.settings.public_url}/api/v1/verify/{root}"
+    return {
+        "customerId": customer_id,
+        "customerReference": f"0x{found.log.hex()}",
+        "receiptId": checkpoint_id(found.log, found.checkpoint.size),
+        "checkpointId": checkpoint_id(found.log, found.checkpoint.size),
+        "generatedAt": format_time(now),
+        **of_window(found.window),
+        "unit": found.unit,
+        "status": "FINAL" if found.is_final else "PROVISIONAL",
+        **_totals(found),
+        "proofRoot": root,
+        "verifiedThroughAt": found.sealed_at,
+        "verifyUrl": url,
+        "verificationApiUrl": url,
+    }
+
+
+def _totals(found: PeriodReceipt) -> dict[str, object]:
+    count = found.closing.count - found.opening.count
+    return {
+        "deltaCount": count,
+        "deltasCount": count,
+        "pendingCount": found.pending,
+        "startingBalance": amount(found.opening.balance),
+        "finalBalance": amount(found.closing.balance),
+        "netChange": amount(found.closing.balance - found.opening.balance),
+        "credits": amount(found.closing.credits - found.opening.credits),
+        "debits": amount(found.closing.debits - found.opening.debits),
+    }
