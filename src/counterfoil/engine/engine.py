@@ -12,7 +12,7 @@ from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.reference import check_tenant, parse_record_id
-from counterfoil.engine import balances, customers, deltas, prove, published
+from counterfoil.engine import balances, customers, deltas, prove, published, references
 from counterfoil.engine.audit import Progress, audit_log
 from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
 from counterfoil.engine.customers import CustomerRecord, CustomerView
@@ -168,6 +168,14 @@ class Engine:
         """
         log, index = self._place(record_id)
         return deltas.delta_state(self._store, self.operator, self.tenant, log, index)
+
+    def find_reference(self, customer_id: str, reference_id: str) -> str:
+        """Return the recordId of the delta that the sender named so; see `counterfoil.engine.references`.
+
+        Raises:
+            EngineError: `record-not-found`, `log-corrupt`.
+        """
+        return references.find_reference(self._store, self.tenant, self.log_of(customer_id), reference_id)
 
     def deltas(
         self,

@@ -133,8 +133,18 @@ class Preparation:
             check_key(key)
             return key, False
         if self._batch_key is not None:
-            return hashlib.sha256(f"{self._batch_key}\n{position}".encode("ascii")).hexdigest(), False
+            return batch_item_key(self._batch_key, position), False
         return self._randomness(_RANDOM_KEY_BYTES).hex(), True
+
+
+def batch_item_key(batch_key: str, position: int) -> str:
+    r"""Return the key of an item of a batch that has none itself: hex( SHA-256( batch key || "\n" || position ) ).
+
+    Args:
+        batch_key: 1 to 255 visible ASCII characters.
+        position: of the item, from 0.
+    """
+    return hashlib.sha256(f"{batch_key}\n{position}".encode("ascii")).hexdigest()
 
 
 def check_unit(unit: str) -> str:
