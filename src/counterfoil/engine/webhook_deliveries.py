@@ -111,6 +111,7 @@ class _Spreading:
     def __init__(self, transaction: WriteTransaction) -> None:
         self.webhook_ids: set[str] = set()
         self.is_full = False
+        self._is_cut = False
         self._transaction = transaction
         self._deliveries: list[Delivery] = []
         taken = transaction.take_announcements(_ANNOUNCEMENTS)
@@ -126,7 +127,7 @@ class _Spreading:
 
     def _spread(self, announcement: Announcement) -> bool:
         """Add what one announcement stands for; return whether that was all of it."""
-        if len(self._deliveries) >= _DELIVERIES:
+        if self._is_cut or len(self._deliveries) >= _DELIVERIES:
             self.is_full = True
             return False
         if not announcement.size:
@@ -134,7 +135,8 @@ class _Spreading:
             return True
         done = self._spread_deltas(announcement)
         if done < announcement.size:
-            self.is_full = True
+            # What comes later in the log waits for the rest of this.
+            self._is_cut = self.is_full = True
             self._transaction.announce([announcement._replace(done=done)])
             return False
         self._add(announcement, CHECKPOINT_VERIFIED, [announcement.size])

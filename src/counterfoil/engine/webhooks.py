@@ -130,7 +130,7 @@ def find_webhook(store: Store, tenant: str, webhook_id: str) -> Webhook:
     """Return a webhook of a tenant.
 
     Raises:
-        EngineError: `record-not-found`.
+        EngineError: `not-found`.
     """
     with store.read() as view:
         return _find(view, tenant, webhook_id)
@@ -142,7 +142,7 @@ def rotate_webhook(
     """Give a webhook a new secret; for so long the one before it signs as well.
 
     Raises:
-        EngineError: `record-not-found`.
+        EngineError: `not-found`.
     """
 
     def rotate(transaction: WriteTransaction) -> Webhook:
@@ -159,7 +159,7 @@ def remove_webhook(store: Store, tenant: str, webhook_id: str) -> None:
     """Send nothing more to a webhook; what was delivered or has failed stays in the list until it is pruned.
 
     Raises:
-        EngineError: `record-not-found`.
+        EngineError: `not-found`.
     """
 
     def remove(transaction: WriteTransaction) -> None:
@@ -172,7 +172,7 @@ def _find(view: ReadTransaction, tenant: str, webhook_id: str) -> Webhook:
     for webhook in view.webhooks(tenant):
         if webhook.webhook_id == webhook_id:
             return webhook
-    raise EngineError("record-not-found", "there is no such webhook")
+    raise EngineError("not-found", "there is no such webhook")
 
 
 def webhook_secret(operator: Operator, webhook: Webhook) -> str:
