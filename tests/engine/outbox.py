@@ -3,7 +3,7 @@
 from counterfoil.engine.service import Webhook
 from counterfoil.engine.transact import transact
 from counterfoil.engine.webhook_deliveries import Attempt, settle, spread, take_due
-from counterfoil.engine.webhook_events import Event, format_event_id
+from counterfoil.engine.webhook_events import event_of, format_event_id
 from counterfoil.engine.webhooks import EVENTS, add_webhook
 from tests.support import seeded
 
@@ -34,11 +34,13 @@ def spread_all(store):
 
 def due(store):
     """Take everything that is due."""
-    return take_due(store, lambda webhooks: [(webhook, TAKEN_AT_ONCE) for webhook in webhooks])
+    return take_due(
+        store, lambda webhooks: [(webhook, TAKEN_AT_ONCE) for webhook in webhooks], limit=TAKEN_AT_ONCE
+    )
 
 
 def event_id(delivery):
-    return format_event_id(Event(delivery.log, delivery.kind, delivery.number))
+    return format_event_id(event_of(delivery))
 
 
 def ids_of(deliveries):

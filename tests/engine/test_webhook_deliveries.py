@@ -211,12 +211,19 @@ class TestTaking:
     def test_no_more_is_taken_than_there_is_room_for(self, shop):
         other = hook(shop, seed=8)
         spread_all(shop)
-        taken = take_due(shop, lambda webhooks: [(each, 3) for each in webhooks if each == other])
+        taken = take_due(shop, lambda webhooks: [(each, 3) for each in webhooks if each == other], limit=9)
         assert [each.webhook for each in taken] == [other] * 3
         assert len(due(shop)) == 1 + 4
 
+    def test_nor_more_in_all_than_the_limit(self, shop):
+        hook(shop, seed=8)
+        spread_all(shop)
+        taken = take_due(shop, lambda webhooks: [(each, 3) for each in webhooks], limit=5)
+        assert len(taken) == 5
+        assert len(due(shop)) == 3
+
     def test_without_webhooks_nothing_is_asked_for(self, store):
-        assert take_due(store, lambda _: pytest.fail("asked for room")) == []
+        assert take_due(store, lambda _: pytest.fail("asked for room"), limit=9) == []
 
 
 class TestSettling:

@@ -180,28 +180,32 @@ def _may_be_delta(row: StoredEntry | None) -> bool:
         return True
 
 
-def take_due(store: Store, room: Callable[[Sequence[Webhook]], Iterable[tuple[Webhook, int]]]) -> list[Taken]:
+def take_due(
+    store: Store, room: Callable[[Sequence[Webhook]], Iterable[tuple[Webhook, int]]], *, limit: int
+) -> list[Taken]:
     """Lease deliveries that are due.
 
     Args:
         store: where they are.
-        room: returns of all webhooks those that may get something, and how many deliveries each.
+        room: returns of all webhooks, where there are any, those that may get something, in the order in which they are
+            served, and how many deliveries each.
+        limit: how many to lease at most.
 
     Raises:
         EngineError: what the store says.
     """
 
     def take(transaction: WriteTransaction) -> list[Taken]:
+        taken: list[Taken] = []
         webhooks = transaction.webhooks(None)
-        if not webhooks:
-            return []
         now = transaction.now()
         until = now + LEASE_SECONDS * MICROSECONDS
-        return [
-            Taken(delivery, webhook)
-            for webhook, limit in room(webhooks)
-            for delivery in transaction.take_deliveries(webhook.webhook_id, now, until, limit=limit)
-        ]
+        for webhook, most in room(webhooks) if webhooks else ():
+            if not (left := limit - len(taken)):
+                break
+            found = transaction.take_deliveries(webhook.webhook_id, now, until, limit=min(most, left))
+            taken += [Taken(delivery, webhook) for delivery in found]
+        return taken
 
     return transact(store, take)
 

@@ -23,7 +23,7 @@ from counterfoil.engine.customers import customer_id_of
 from counterfoil.engine.deltas import delta_state
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.published import CHECKPOINT_ID_PREFIX
-from counterfoil.engine.service import EventKind
+from counterfoil.engine.service import Delivery, EventKind
 from counterfoil.engine.store import ReadTransaction, Store
 from counterfoil.engine.stored import log_corrupt, read_checkpoint, read_stored
 from counterfoil.errors import MalformedError
@@ -51,6 +51,11 @@ class Event(NamedTuple):
     log: bytes
     kind: EventKind
     number: int
+
+
+def event_of(delivery: Delivery) -> Event:
+    """Return the event that a delivery is of."""
+    return Event(delivery.log, cast("EventKind", delivery.kind), delivery.number)
 
 
 def format_event_id(event: Event) -> str:
