@@ -36,9 +36,11 @@ OWNERS = {
     "cryptography": "storage/key_folder.py",
     "fastapi": "web/",
     "starlette": "web/",
+    "pydantic": "web/",
     "orjson": "web/",
     "prometheus_client": "web/metrics.py",
     "httpx": "client/",
+    "httpcore": "web/outbound.py",
 }
 # Doors to the world: files, processes, networks, clocks, randomness, logs.
 WORLD = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +20,7 @@ from counterfoil.errors import CounterfoilError
 from counterfoil.web.access import Access
 from counterfoil.web.gate import Gate
 from counterfoil.web.metrics import Metrics
+from counterfoil.web.openapi import describe
 from counterfoil.web.problems import answer_defect, answer_invalid, answer_refusal, answer_status
 from counterfoil.web.routes import ROUTERS, deltas
 from counterfoil.web.state import Services
@@ -50,6 +51,12 @@ class Application(FastAPI):
         self.add_exception_handler(RequestValidationError, answer_invalid)
         self.add_exception_handler(Exception, answer_defect)
         self._gate = Gate(super().__call__, services, self.state.metrics, _EXPRESS)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of the API."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(self)
+        return self.openapi_schema
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from fastapi import Request
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -19,6 +20,9 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+# When a series began says nothing that its start does not.
+disable_created_metrics()
 
 
 class Metrics:
@@ -77,3 +81,9 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def metrics_of(request: Request) -> Metrics:
+    """Return where the application of a request counts."""
+    metrics: Metrics = request.app.state.metrics
+    return metrics

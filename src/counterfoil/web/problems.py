@@ -140,8 +140,7 @@ def problem(error: CounterfoilError, *, headers: Mapping[str, str] | None = None
         error: the refusal; its fact `retryAfterSeconds` comes before what its code says.
         headers: more of them.
     """
-    kind = KINDS[error.code]
-    detail = kind.title if error.code in _OURS_ALONE else error.message
+    kind, detail = KINDS[error.code], detail_of(error)
     document: dict[str, object] = {
         "type": f"urn:counterfoil:error:{error.code}",
         "title": kind.title,
@@ -162,6 +161,11 @@ def problem(error: CounterfoilError, *, headers: Mapping[str, str] | None = None
         more["Connection"] = "close"
     document["error"] = envelope
     return Response(orjson.dumps(document), kind.status, more, media_type=MEDIA_TYPE)
+
+
+def detail_of(error: CounterfoilError) -> str:
+    """Return what a client is told of a refusal, in words."""
+    return KINDS[error.code].title if error.code in _OURS_ALONE else error.message
 
 
 async def answer_refusal(request: Request, error: Exception) -> Response:
