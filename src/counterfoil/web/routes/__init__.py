@@ -13,6 +13,7 @@ from counterfoil.web.routes import (
     public,
     receipts,
     records,
+    webhooks,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     balances.router,
     checkpoints.router,
     receipts.router,
+    webhooks.router,
     public.router,
     operators.router,
 )
