@@ -1,10 +1,10 @@
-"""Both stores keep the contract, and the contract notices stores that do not."""
+"""All stores keep the contract, and the contract notices stores that do not."""
 
 # ruff: noqa: SLF001  -- breaks stores from within, to see that the contract notices
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from tests.support import refused
@@ -30,6 +30,20 @@ def memory_stores(_name):
     return MemoryStore(clock)
 
 
+@pytest.fixture
+def postgres_stores(postgres, postgres_template):
+    """Makes a store of each name that is new, and opens it again."""
+    with ExitStack() as stack:
+        urls = {}
+
+        def open_named(name):
+            if name not in urls:
+                urls[name] = stack.enter_context(postgres.database(template=postgres_template))
+            return open_store(urls[name], clock=None)
+
+        yield open_named
+
+
 @pytest.mark.parametrize("check", STORE_CHECKS, ids=lambda check: check.__name__)
 def test_the_memory_store_keeps_the_contract(check):
     check(memory_stores)
@@ -40,6 +54,13 @@ def test_the_memory_store_keeps_the_contract(check):
 )
 def test_the_sqlite_store_keeps_the_contract(check, tmp_path):
     check(sqlite_stores(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "check", [*STORE_CHECKS, what_is_written_is_there_after_reopening], ids=lambda check: check.__name__
+)
+def test_the_postgres_store_keeps_the_contract(check, postgres_stores):
+    check(postgres_stores)
 
 
 def test_the_whole_contract_runs_in_one_call(tmp_path):

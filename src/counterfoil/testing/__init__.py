@@ -45,7 +45,27 @@ from counterfoil.testing.contents import (
     tiles_are_replaced,
     what_is_written_is_there_after_reopening,
 )
+from counterfoil.testing.finding import (
+    a_log_that_is_not_there_has_no_places,
+    checkpoints_are_found_by_their_root,
+    customers_are_listed_by_name,
+    customers_are_searched,
+    the_newest_checkpoint_up_to_a_size_is_found,
+    times_and_counts_lie_where_the_store_says,
+)
 from counterfoil.testing.parts import MakeStore
+from counterfoil.testing.service import (
+    a_failed_block_serves_nobody,
+    announcements_wait_until_they_are_removed,
+    api_keys_come_back,
+    deliveries_are_listed,
+    deliveries_are_settled,
+    deliveries_are_taken_when_they_are_due,
+    no_two_take_the_same_announcement,
+    old_deliveries_are_pruned,
+    webhooks_come_back,
+    what_is_pending_goes_with_its_webhook,
+)
 from counterfoil.testing.settling import (
     a_failed_block_settles_nothing,
     a_settled_log_goes_on,
@@ -101,6 +121,22 @@ STORE_CHECKS: Final = (
     a_failed_block_claims_nothing,
     no_two_claim_the_same_log,
     the_log_furthest_behind_is_claimed_alone,
+    times_and_counts_lie_where_the_store_says,
+    a_log_that_is_not_there_has_no_places,
+    the_newest_checkpoint_up_to_a_size_is_found,
+    checkpoints_are_found_by_their_root,
+    customers_are_listed_by_name,
+    customers_are_searched,
+    api_keys_come_back,
+    webhooks_come_back,
+    announcements_wait_until_they_are_removed,
+    no_two_take_the_same_announcement,
+    deliveries_are_listed,
+    deliveries_are_taken_when_they_are_due,
+    deliveries_are_settled,
+    what_is_pending_goes_with_its_webhook,
+    old_deliveries_are_pruned,
+    a_failed_block_serves_nobody,
 )
 
 

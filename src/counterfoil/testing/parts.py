@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from counterfoil.core.amount import NANO
+from counterfoil.core.entry import DELTA, SEAL, Entry, format_delta, format_open, format_seal
+from counterfoil.core.timestamp import MICROSECONDS, format_time
 from counterfoil.engine.store import HeadMove, NewEntry, ReadTransaction, Store, StoredEntry, TileKey
 from counterfoil.errors import CounterfoilError
 
@@ -19,6 +22,8 @@ OTHER_TENANT: Final = "tenant-b"
 # How long a thread that must not get through is watched.
 WATCH_SECONDS: Final = 0.2
 JOIN_SECONDS: Final = 60
+# 2026-04-01T09:00:00Z in microseconds, the time of the entries at index 0.
+_BEGIN: Final = 1_775_034_000_000_000
 
 
 def require(claim: object, sentence: str) -> None:
@@ -48,15 +53,40 @@ def make_log(number: int) -> bytes:
     return hashlib.sha256(f"log {number}".encode()).digest()[:20]
 
 
+def _key_of(log: bytes, index: int) -> bytes:
+    return hashlib.sha256(log + bytes([index % 256])).digest()
+
+
 def prefix_of(log: bytes, index: int) -> int:
-    """Return the key prefix of an entry of `make_entry`: any 64 bits, negative ones too."""
-    return int.from_bytes(hashlib.sha256(log + bytes([index])).digest()[:8], "big", signed=True)
+    """Return the key prefix of an entry of `make_entry`: any 64 bits, negative ones too; entries 256 apart share one."""
+    return int.from_bytes(_key_of(log, index)[:8], "big", signed=True)
+
+
+def time_of(index: int) -> int:
+    """Return the time of an entry of `make_entry`, in microseconds."""
+    return _BEGIN + index * MICROSECONDS
+
+
+def count_of(index: int) -> int:
+    """Return the count of an entry of `make_entry`: every tenth is a seal, which counts nothing."""
+    return index - (index + 1) // 10
 
 
 def make_entry(log: bytes, index: int) -> NewEntry:
-    """Return a row that no other log or index has; to a store the bytes of an entry are only bytes."""
-    text = f"entry {index} of {log.hex()}".encode()
-    return NewEntry(log, index, text, prefix_of(log, index % 256), hashlib.sha256(text).digest(), b"{}")
+    """Return a row that no other log or index has; its bytes read as an entry."""
+    time, unit, count = format_time(time_of(index)), log.hex()[:32], count_of(index)
+    commitment = hashlib.sha256(log + index.to_bytes(8, "big")).digest()
+    if not index:
+        origin = f"operator.example/{TENANT}/0x{log.hex()}"
+        data = format_open(recorded_at=time, unit=unit, details=commitment.hex(), origin=origin)
+    elif index % 10 == 9:  # noqa: PLR2004  -- see `count_of`
+        totals = Entry(SEAL, index - 1, time, unit, count, count * NANO, 0)
+        data = format_seal(totals, time)
+    else:
+        key = _key_of(log, index).hex()
+        totals = Entry(DELTA, index, time, unit, count, count * NANO, 0, commitment.hex(), NANO, key)
+        data = format_delta(totals)
+    return NewEntry(log, index, data, prefix_of(log, index), commitment, b"{}")
 
 
 def stored(entry: NewEntry) -> StoredEntry:
