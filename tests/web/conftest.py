@@ -4,10 +4,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from counterfoil.storage.memory import MemoryStore
 from counterfoil.web.app import create_app
 from counterfoil.web.state import Services, Settings
 from tests.support import OPERATOR, FakeClock, seeded
 from tests.web.api import Api, key_of
+from tests.web.calling import Web
 
 PUBLIC_URL = "https://ledger.example.com"
 
@@ -72,3 +74,31 @@ def theirs(make_api, app):
 def sqlite_api(make_api, make_app, sqlite_store):
     """The API over a store of which a test may change the bytes."""
     return make_api(make_app(sqlite_store))
+
+
+@pytest.fixture
+def serve(clock, steady):
+    """Start a server over a store, with the settings that a test names."""
+    with ExitStack() as stack:
+
+        def begin(store, **named):
+            services = Services(
+                store, OPERATOR, Settings(**named), now=lambda: clock.now, steady=steady, randomness=seeded()
+            )
+            web = Web(services)
+            stack.callback(web.close)
+            return web
+
+        yield begin
+
+
+@pytest.fixture
+def web(store, serve):
+    """A server over each of the three stores."""
+    return serve(store)
+
+
+@pytest.fixture
+def quick(serve, clock):
+    """A server over a store in memory, for what has nothing to do with stores."""
+    return serve(MemoryStore(clock))

@@ -6,12 +6,9 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from counterfoil.limits import INTEGER_MAX, PAGE_ITEMS_MAX
+from counterfoil.limits import INTEGER_MAX
 from counterfoil.web.models import RECORD_ID, REFERENCE
 
-CustomerId = Annotated[
-    str, Path(alias="customerId", description="Your name for the customer.", examples=["cust_001"])
-]
 RecordIdPath = Annotated[
     str, Path(alias="recordId", description="The place of a record.", examples=[RECORD_ID])
 ]
@@ -20,6 +17,3 @@ ReferencePath = Annotated[
     Path(alias="customerReference", description="Stands for the customer in public.", examples=[REFERENCE]),
 ]
 Size = Annotated[int | None, Query(ge=1, le=INTEGER_MAX, description="Of a checkpoint; the newest without.")]
-Page = Annotated[int, Query(ge=1, le=INTEGER_MAX // PAGE_ITEMS_MAX, description="From 1.")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_ITEMS_MAX, description="Items of a page.")]
-Offset = Annotated[int, Query(ge=0, le=INTEGER_MAX, description="Items to pass over.")]
