@@ -88,6 +88,7 @@ root: Final = LazyGroup(
         "verify": "verify:verify",
         "inspect": "inspect:inspect",
         "audit": "audit:audit",
+        "webhook": "main:webhook",
         "key": "main:key",
         "migrate": "setup:migrate",
         "conformance": "main:conformance",
@@ -99,6 +100,20 @@ consistency: Final = LazyGroup(
     name="consistency",
     help="Show that a checkpoint extends an older one.",
     table={"make": "checkpoints:consistency_make", "verify": "consistency:consistency_verify"},
+)
+
+webhook: Final = LazyGroup(
+    name="webhook",
+    help="Where a tenant's events are sent.",
+    table={
+        "add": "webhooks:webhook_add",
+        "list": "webhooks:webhook_list",
+        "remove": "webhooks:webhook_remove",
+        "rotate": "webhooks:webhook_rotate",
+        "secret": "webhooks:webhook_show_secret",
+        "deliveries": "webhooks:webhook_deliveries",
+        "retry": "webhooks:webhook_retry",
+    },
 )
 
 key: Final = LazyGroup(

@@ -35,7 +35,7 @@ from counterfoil.limits import WEBHOOK_URL_CHARACTERS_MAX, WEBHOOKS_MAX
 EVENTS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 OVERLAP_SECONDS: Final = 86_400
 
-_ID_BYTES: Final = 8
+_ID_BYTES: Final = 16
 _URL: Final = re.compile(rf"[\x21-\x7e]{{1,{WEBHOOK_URL_CHARACTERS_MAX}}}", re.ASCII)
 # A name outside ASCII is written in its ASCII form (xn--): two libraries may translate it otherwise.
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?", re.ASCII)

@@ -45,7 +45,7 @@ class DeliveryItem(Described):
 
     event_id: str = Field(examples=[_EVENT_ID])
     event: Literal["customer.created", "delta.verified", "checkpoint.verified"]
-    webhook_id: str = Field(examples=["wh_5b0d6a1c93f2e847"])
+    webhook_id: str = Field(examples=["wh_5b0d6a1c93f2e847a09b4f1d2c6e8035"])
     status: Literal["pending", "delivered", "failed"]
     attempts: int = Field(examples=[1], description="How often it was tried.")
     next_attempt_at: Time | None = Field(description="Of a pending one.")
