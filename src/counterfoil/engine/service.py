@@ -140,7 +140,7 @@ class ServiceWriting(ServiceReading, Protocol):
         """Store a webhook, in place of one of the same id."""
 
     def remove_webhook(self, webhook_id: str) -> None:
-        """Remove a webhook, and its deliveries that are pending."""
+        """Remove a webhook, and its deliveries that are pending.  Crosses logs."""
 
     def announce(self, announcements: Sequence[Announcement]) -> None:
         """Put rows into the outbox, in place of those of the same log and size."""
@@ -157,7 +157,7 @@ class ServiceWriting(ServiceReading, Protocol):
     def take_deliveries(self, webhook_id: str, now: int, until: int, *, limit: int) -> list[Delivery]:
         """Return up to `limit` pending deliveries to a webhook that are due at `now`, the longest due first, and make them due at `until`.
 
-        So nobody else takes them up before that.  What others have locked is passed over.  By webhook, so that what
+        So nobody else takes them up before that; they are returned as they stand then.  What others have locked is passed over.  By webhook, so that what
         piles up before one that does not answer is not gone through for the others.  Crosses logs.
         """
 

@@ -151,8 +151,8 @@ class Reading(ServiceReading):
 
     def checkpoints_by_root(self, root_prefix: int, *, limit: int) -> list[StoredCheckpoint]:
         same = select(*CHECKPOINT).where(CHECKPOINTS.c.root_prefix == root_prefix)
-        found = self._select(same.order_by(CHECKPOINTS.c.log, CHECKPOINTS.c.size).limit(limit))
-        return [StoredCheckpoint._make(row) for row in found]
+        # Without an order, for which PostgreSQL might read all checkpoints by their key.
+        return sorted(StoredCheckpoint._make(row) for row in self._select(same.limit(limit)))
 
     def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
         found = self._rows(self._statements.newest_checkpoints, [(log,) for log in logs])
