@@ -3,15 +3,19 @@
 import asyncio
 import json
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 from urllib.parse import urlencode
 
 import httpx
+import pytest
 
 from counterfoil.engine import apikeys
 
 PROBLEM = "application/problem+json"
 BALANCE = "/api/v1/balance"
+
+# For claims in which no store has a part.
+in_memory = pytest.mark.parametrize("store", ["memory"], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ def exactly(text):
 
 
 def value(number):
-    """Return a number of an answer as a decimal."""
-    return Decimal(number.text if isinstance(number, Number) else number)
+    """Return a number of an answer to reckon with."""
+    return Fraction(number.text if isinstance(number, Number) else number)
 
 
 def key_of(store, tenant="default", scopes=("read", "write"), *, randomness):
@@ -54,7 +58,11 @@ class Answer:
         self.status = response.status_code
         self.headers = response.headers
         self.text = response.text
-        self.document = read(response.text) if response.content else None
+        self.document = (
+            read(response.text)
+            if "json" in response.headers.get("content-type", "") and response.content
+            else None
+        )
 
     @property
     def data(self):

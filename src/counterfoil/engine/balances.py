@@ -287,7 +287,8 @@ def period_receipt(
     """Return what a window adds up to under the checkpoint that closes it, or under the newest one before there is one.
 
     Raises:
-        EngineError: `customer-not-found`; `not-yet-checkpointed`, where the customer has no checkpoint; `log-corrupt`.
+        EngineError: `customer-not-found`; `not-yet-checkpointed`, where no checkpoint covers what came before the
+            window, or none is there at all; `log-corrupt`.
     """
     with store.read() as view:
         head = require_head(view, tenant, log)
@@ -302,8 +303,12 @@ def period_receipt(
         opening, closing = marks_at(view, head, [window.start, window.end])
     checkpoint = read_checkpoint(row, operator, tenant)
     covered = closing if closing.size <= row.size else mark_after(seal)
-    if covered.size < opening.size:
-        covered = opening
+    if covered.count < opening.count:
+        # The root would stand for a starting balance that is not under it.
+        raise EngineError(
+            "not-yet-checkpointed",
+            "no checkpoint covers what came before the period yet; it can be had after the next one",
+        )
     return PeriodReceipt(
         log=log,
         unit=seal.unit,

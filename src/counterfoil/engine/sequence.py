@@ -64,9 +64,17 @@ def check_sequence(
 
 def _numbers(view: ReadTransaction, head: Head, first: int, end: int) -> set[int]:
     """Return the sequence numbers that deltas have between two of them."""
-    begin, stop = (mark.size for mark in marks_at_counts(view, head, [first, end + 1]))
+    try:
+        begin, stop = (mark.size for mark in marks_at_counts(view, head, [first, end + 1]))
+    except EngineError as error:
+        if error.code != "log-corrupt":
+            raise
+        # What is missing stands in the way of a search as well: no delta stands at an index below its number.
+        begin, stop = first, head.size
     found: set[int] = set()
     for at in range(begin, stop, _PAGE):
-        entries = map(read_stored, view.entries(head.log, at, min(at + _PAGE, stop)))
-        found.update(entry.count for entry in entries if entry.type == DELTA)
+        entries = [read_stored(row) for row in view.entries(head.log, at, min(at + _PAGE, stop))]
+        found.update(entry.count for entry in entries if entry.type == DELTA and first <= entry.count <= end)
+        if entries and entries[-1].count > end:
+            break
     return found

@@ -5,6 +5,7 @@ The members are defined in docs/api/customer-record.md, docs/api/balances.md and
 
 from __future__ import annotations
 
+from counterfoil.core.reference import format_record_id
 from counterfoil.core.timestamp import format_time
 from counterfoil.engine.customers import CustomerRecord, CustomerView
 from counterfoil.engine.deltas import DeltaItem
@@ -68,7 +69,7 @@ def of_span(span: Span) -> Described:
         "netChange": amount(span.amount),
         "openingBalance": amount(span.opening.balance),
         "closingBalance": amount(span.closing.balance),
-        "verifiedCount": span.verified,
+        "verifiedThisPeriod": span.verified,
         "cumulativeBalance": amount(span.verified_closing.balance),
     }
 
@@ -101,7 +102,7 @@ def of_delta(item: DeltaItem) -> Described:
         "status": item.status,
         "time": entry.recorded_at,
         "effectiveAt": entry.effective_at,
-        "adjusts": None if entry.adjusts is None else f"0x{item.log.hex()}.{entry.adjusts}",
+        "adjusts": None if entry.adjusts is None else {"recordId": format_record_id(item.log, entry.adjusts)},
         "verificationReference": None
         if item.covered_by is None
         else checkpoint_id(item.log, item.covered_by),

@@ -12,6 +12,7 @@ from fastapi import Depends, Query
 
 from counterfoil.core.encoding import JsonValue
 from counterfoil.engine.windows import TIME_PRESETS, Window, resolve_scope
+from counterfoil.errors import EngineError
 from counterfoil.limits import PAGE_ITEMS_MAX
 from counterfoil.web.bodies import text_member
 
@@ -53,6 +54,18 @@ class Named(NamedTuple):
             start_date=self.start_date,
             end_date=self.end_date,
         )
+
+    def begun(self, now: int) -> Window:
+        """Return the window, which is over or goes on.
+
+        Raises:
+            EngineError: as `window`; `invalid-field`, where it lies in the future.
+        """
+        window = self.window(now)
+        if window.start > now:
+            field = "startDate" if self.period is None else "period"
+            raise EngineError("invalid-field", f"{field} lies in the future", field=field)
+        return window
 
 
 def scope_of(value: Mapping[str, JsonValue]) -> Named:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from counterfoil.core.amount import read_balance
 from counterfoil.engine.balances import Derived
 from counterfoil.engine.engine import Engine
+from counterfoil.engine.published import CHECKPOINT_ID_PREFIX, read_root
 from counterfoil.engine.windows import GRANULARITIES, Window, split
 from counterfoil.errors import EngineError
 from counterfoil.limits import INTEGER_MAX, SCOPE_DAYS_MAX, SCOPE_MONTHS_MAX
@@ -29,7 +30,8 @@ router: Final = new_router("Balances")
 
 _ROOT_TYPE: Final = "proofRoot"
 _RECORD_TYPE: Final = "recordId"
-_START_TYPES: Final = (_ROOT_TYPE, _RECORD_TYPE)
+_CHECKPOINT_TYPE: Final = "checkpointId"
+_START_TYPES: Final = (_ROOT_TYPE, _CHECKPOINT_TYPE, _RECORD_TYPE)
 _COMPARE_MEMBERS: Final = frozenset(
     {
         "customerId",
@@ -62,7 +64,7 @@ StartingCheckpointType = Annotated[
     str | None,
     Query(
         alias="startingCheckpointType",
-        description=f"What the starting checkpoint is, {' or '.join(_START_TYPES)}; it is seen from its form.",
+        description=f"What the starting checkpoint is, one of {', '.join(_START_TYPES)}. It is seen from its form; where this is given, the two must agree.",
     ),
 ]
 Granularity = Annotated[
@@ -215,12 +217,8 @@ class _Asked:
             0 if starting_balance is None else read_balance(starting_balance, field="startingBalance")
         )
         self._start = starting_checkpoint
-        if starting_checkpoint_type not in (None, *_START_TYPES):
-            raise EngineError(
-                "invalid-field",
-                f"startingCheckpointType is {' or '.join(_START_TYPES)}",
-                field="startingCheckpointType",
-            )
+        if starting_checkpoint_type is not None:
+            _check_type(starting_checkpoint_type, starting_checkpoint)
         if starting_checkpoint is None:
             return
         # PacSpace's client sends a starting balance of 0 always.
@@ -241,6 +239,24 @@ class _Asked:
         window = self._scope.window(now)
         parts: list[Window] = [] if self._granularity is None else split(window, self._granularity)
         return engine.derive(customer_id, window, parts=parts, starting_balance=self._starting_balance)
+
+
+def _check_type(named: str, start: str | None) -> None:
+    """Refuse a type that is not that of the starting checkpoint: one of both is a mistake."""
+    if named not in _START_TYPES:
+        words = f"startingCheckpointType is one of {', '.join(_START_TYPES)}"
+        raise EngineError("invalid-field", words, field="startingCheckpointType")
+    if start is None:
+        raise EngineError(
+            "invalid-scope-combination", "startingCheckpointType goes with a startingCheckpoint"
+        )
+    if read_root(start):
+        seen = _ROOT_TYPE
+    else:
+        seen = _CHECKPOINT_TYPE if start.startswith(CHECKPOINT_ID_PREFIX) else _RECORD_TYPE
+    if seen != named:
+        words = f"startingCheckpoint has the form of a {seen}, and startingCheckpointType says {named}"
+        raise EngineError("invalid-field", words, field="startingCheckpoint")
 
 
 def _of_derived(found: Derived) -> dict[str, object]:

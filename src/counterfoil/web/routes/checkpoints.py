@@ -48,7 +48,7 @@ async def make_checkpoint(caller: Writer, services: Shared, body: Body) -> Respo
             )
     customer_id = text_member(body, "customerId")
     scope = scope_of(body)
-    window = scope.window(services.now()) if scope.is_named else None
+    window = scope.begun(services.now()) if scope.is_named else None
     if customer_id is None:
         if window is not None:
             raise EngineError(
@@ -82,12 +82,19 @@ def list_checkpoints(
 ) -> Response:
     """List a customer's checkpoints whose seals lie in the scope, or all, the newest first."""
     window = scope.window(services.now()) if scope.is_named else None
-    found = caller.engine.published(customer_id, window=window, offset=offset, limit=limit)
+    if customer_id is None:
+        # A customer without a checkpoint leaves its place on the page empty: only the list of customers tells its end.
+        found = caller.engine.published(None, window=window, offset=offset, limit=limit)
+        _, customers = caller.engine.customer_page([], limit=0)
+        more = offset + limit < customers
+    else:
+        found = caller.engine.published(customer_id, window=window, offset=offset, limit=limit + 1)
+        more = len(found) > limit
     return answer(
         {
-            "checkpoints": [of_checkpoint(each) for each in found],
+            "checkpoints": [of_checkpoint(each) for each in found[:limit]],
             "scope": None if window is None else of_window(window),
-            "pagination": {"limit": limit, "offset": offset},
+            "pagination": {"limit": limit, "offset": offset, "hasMore": more},
         }
     )
 

@@ -48,7 +48,7 @@ def read_invoice_proof(
 
 def _described(caller: Caller, services: Services, customer_id: str, scope: Named) -> dict[str, object]:
     now = services.now()
-    found = caller.engine.period_receipt(customer_id, scope.window(now))
+    found = caller.engine.period_receipt(customer_id, scope.begun(now))
     root = root_hex(found.checkpoint.root)
     url = f"{services.settings.public_url}/api/v1/verify/{root}"
     return {
@@ -59,7 +59,7 @@ def _described(caller: Caller, services: Services, customer_id: str, scope: Name
         "generatedAt": format_time(now),
         **of_window(found.window),
         "unit": found.unit,
-        "status": "FINAL" if found.is_final else "PROVISIONAL",
+        "isFinal": found.is_final,
         **_totals(found),
         "proofRoot": root,
         "verifiedThroughAt": found.sealed_at,
