@@ -37,6 +37,7 @@ OWNERS = {
     "fastapi": "web/",
     "starlette": "web/",
     "pydantic": "web/",
+    "uvicorn": "web/server.py",
     "orjson": "web/",
     "prometheus_client": "web/metrics.py",
     "httpx": "client/",

@@ -75,6 +75,8 @@ root: Final = LazyGroup(
     table={
         "demo": "demo:demo",
         "init": "setup:init",
+        "serve": "serve:serve",
+        "apikey": "main:apikey",
         "record": "record:record",
         "import": "importing:import_file",
         "checkpoint": "checkpoints:checkpoint",
@@ -120,6 +122,17 @@ key: Final = LazyGroup(
     name="key",
     help="The operator's key.",
     table={"show": "setup:key_show", "check": "setup:key_check"},
+)
+
+apikey: Final = LazyGroup(
+    name="apikey",
+    help="Keys to the HTTP API.",
+    table={
+        "create": "apikeys:create",
+        "list": "apikeys:list_keys",
+        "rotate": "apikeys:rotate",
+        "revoke": "apikeys:revoke",
+    },
 )
 
 conformance: Final = LazyGroup(

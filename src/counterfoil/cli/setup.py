@@ -58,11 +58,27 @@ def init(place: Place, operator: str | None, unit: str | None, *, asks: bool) ->
     """
     # First what may refuse, then the keys, then the store: cut off in between, the same command goes on from there.
     _check(operator, unit)
-    owner = _owner(place)
+    owner = find_owner(place)
     if owner is not None:
         _set_unit_of_another_tenant(place, owner, operator, unit)
         return
-    at_hand = place.keys.is_dir() and any(place.keys.iterdir())
+    make_keys_and_store(place, operator, unit, asks=asks)
+
+
+def make_keys_and_store(place: Place, operator: str | None, unit: str | None, *, asks: bool) -> None:
+    """Make the keys where there are none, and a store that belongs to nobody yet theirs; say so.
+
+    Args:
+        place: where.
+        operator: who signs; where the keys are there already, whose they must be.
+        unit: of the tenant's logs.
+        asks: whether to ask for a passphrase.
+
+    Raises:
+        EngineError: what keys and store say.
+    """
+    _check(operator, unit)
+    at_hand = has_keys(place)
     if at_hand:
         keys = _keys_at_hand(place, operator)
     else:
@@ -85,6 +101,11 @@ def init(place: Place, operator: str | None, unit: str | None, *, asks: bool) ->
         )
 
 
+def has_keys(place: Place) -> bool:
+    """Whether there is a key folder with something in it."""
+    return place.keys.is_dir() and any(place.keys.iterdir())
+
+
 def _check(operator: str | None, unit: str | None) -> None:
     try:
         if operator is not None:
@@ -95,7 +116,7 @@ def _check(operator: str | None, unit: str | None) -> None:
         raise EngineError("usage", error.message) from error
 
 
-def _owner(place: Place) -> Identity | None:
+def find_owner(place: Place) -> Identity | None:
     """Return whom a store belongs to that is there already."""
     if not may_be_taken(place.store):
         return None
