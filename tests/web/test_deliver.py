@@ -9,7 +9,7 @@ from pacspace_sdk.webhooks.verify import Webhooks
 
 from counterfoil import __version__
 from counterfoil.engine.engine import Engine
-from counterfoil.engine.webhook_deliveries import LEASE_SECONDS, retry
+from counterfoil.engine.webhook_deliveries import LEASE_SECONDS, retry, settle, take_due
 from counterfoil.engine.webhooks import add_webhook, remove_webhook, rotate_webhook, webhook_secret
 from counterfoil.errors import EngineError
 from counterfoil.storage.memory import MemoryStore
@@ -398,6 +398,19 @@ class TestEnding:
 STEPS = 8
 
 
+def killed_and_followed(make, store, clock, step):
+    """Deliver, be killed at a transaction, and let another go on, at once and when leases have ended; return what was sent."""
+    stepping = Stepping(store)
+    stepping.crash_at(step)
+    sent = Sent()
+    with pytest.raises(Crash):
+        run(make(stepping, sent))
+    for now in (clock.now, clock.now + LEASE):
+        clock.now = now
+        run(make(store, sent))
+    return sent.ids
+
+
 class TestCrashes:
     """Killed at any transaction: each event arrives at least once, under one id, and nothing else arrives."""
 
@@ -405,17 +418,9 @@ class TestCrashes:
     def test_each_event_arrives_at_least_once(self, store, engine, clock, make, step):
         hook(store, "customer.created")
         recorded(engine, 1)
-        stepping = Stepping(store)
-        stepping.crash_at(step)
-        sent = Sent()
-        with pytest.raises(Crash):
-            run(make(stepping, sent))
-        # Another process, at once and when what the first had taken is due again.
-        for now in (clock.now, clock.now + LEASE):
-            clock.now = now
-            run(make(store, sent))
-        assert set(sent.ids) == {event_id(each) for each in stored(store)}
-        assert len(sent.ids) in (1, 2)
+        arrived = killed_and_followed(make, store, clock, step)
+        assert set(arrived) == {event_id(each) for each in stored(store)}
+        assert len(arrived) in (1, 2)
         assert [each.status for each in stored(store)] == ["delivered"]
 
     def test_these_are_all_steps(self, store, engine, make, monkeypatch):
@@ -426,6 +431,27 @@ class TestCrashes:
         stepping = Stepping(store)
         run(make(stepping, Sent()))
         assert stepping.steps == STEPS
+
+    @pytest.mark.parametrize("fault", ["settled-when-taken", "never-settled"])
+    def test_a_planted_fault_is_caught(self, clock, make, monkeypatch, fault):
+        """One that writes down that it sent before it sends loses an event; one that never does sends it again and again."""
+
+        def settled_when_taken(store, room, *, limit):
+            taken = take_due(store, room, limit=limit)
+            settle(store, [(each.delivery, OK) for each in taken], randomness=seeded())
+            return taken
+
+        if fault == "settled-when-taken":
+            monkeypatch.setattr(deliver, "take_due", settled_when_taken)
+        else:
+            monkeypatch.setattr(deliver, "settle", lambda *_, **__: None)
+        counts = set()
+        for step in range(STEPS - 3):
+            store = MemoryStore(clock)
+            hook(store, "customer.created")
+            open_log(store)
+            counts.add(len(killed_and_followed(make, store, clock, step)))
+        assert counts - {1, 2} or [each.status for each in stored(store)] != ["delivered"]
 
     def test_before_it_is_spread_what_is_committed_is_kept(self, store, engine, make):
         hook(store)
