@@ -92,6 +92,20 @@ FAULTS = {
         asking("checkpoints_by_root", lambda prefix: [abs(prefix)]),
         finding.checkpoints_are_found_by_their_root,
     ),
+    "a root is known of another size": (
+        asking("find_roots", lambda wanted: [[(log, 4, prefix) for log, _, prefix in wanted]]),
+        finding.checkpoints_are_found_by_their_root,
+    ),
+    "every root is known": (
+        instead("find_roots", lambda _self, wanted: {each[:2] for each in wanted}),
+        finding.checkpoints_are_found_by_their_root,
+    ),
+    "logs bear the names of their tenant": (
+        answering(
+            "named_logs", lambda found: {log: each._replace(tenant="tenant-a") for log, each in found.items()}
+        ),
+        finding.customers_are_listed_by_name,
+    ),
     "one checkpoint a root": (
         answering("checkpoints_by_root", lambda found: found[:1]),
         finding.checkpoints_are_found_by_their_root,

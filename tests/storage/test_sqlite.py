@@ -247,7 +247,7 @@ def test_every_statement_over_many_rows_is_looked_at_below(store):
 @pytest.mark.parametrize("length", [1, 16, 256])
 def test_no_read_of_many_keys_scans_a_table(store, length):
     readers = {name: each for name, each in vars(store._statements).items() if isinstance(each, ValuesReader)}
-    assert len(readers) == 12
+    assert len(readers) == 14
     for name, reader in readers.items():
         plan = plan_of(store, reader.text(length))
         scans = {step for step in plan if step.startswith("SCAN")}

@@ -221,6 +221,9 @@ class ReadTransaction(ServiceReading, Protocol):
     def count_customers(self, tenant: str, *, search: str = "") -> int:
         """Return how many customers there are in such a list.  Crosses logs."""
 
+    def named_logs(self, logs: Sequence[bytes]) -> dict[bytes, NamedLog]:
+        """Return what the customers are called of those of `logs` that have a name."""
+
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         """Return up to `limit` checkpoints of one log with a size above `after`, ascending by size."""
 
@@ -245,6 +248,9 @@ class ReadTransaction(ServiceReading, Protocol):
 
         A hint, never an answer: the notes' own bytes say what root they have.
         """
+
+    def find_roots(self, wanted: Sequence[tuple[bytes, int, int]]) -> set[tuple[bytes, int]]:
+        """Return the (log, size) of each (log, size, root_prefix) whose checkpoint `checkpoints_by_root` finds so."""
 
     def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
         """Return the checkpoint of the greatest size of those of `logs` that have one."""

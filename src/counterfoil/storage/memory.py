@@ -146,6 +146,9 @@ class _Reading(ServiceReading):
         named = self._rows.names.values()
         return [each for each in named if each.tenant == tenant and part in each.customer_id.encode().lower()]
 
+    def named_logs(self, logs: Sequence[bytes]) -> dict[bytes, NamedLog]:
+        return {log: self._rows.names[log] for log in logs if log in self._rows.names}
+
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         found = self._rows.checkpoints.get(log, [])
         return found[bisect_right(found, after, key=_SIZE) :][:limit]
@@ -173,6 +176,14 @@ class _Reading(ServiceReading):
 
     def checkpoints_by_root(self, root_prefix: int, *, limit: int) -> list[StoredCheckpoint]:
         return sorted(self._rows.by_root.get(root_prefix, []))[:limit]
+
+    def find_roots(self, wanted: Sequence[tuple[bytes, int, int]]) -> set[tuple[bytes, int]]:
+        published = self._rows.by_root
+        return {
+            (log, size)
+            for log, size, prefix in wanted
+            if any(row[:2] == (log, size) for row in published.get(prefix, ()))
+        }
 
     def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
         return {log: self._rows.checkpoints[log][-1] for log in logs if self._rows.checkpoints.get(log)}

@@ -136,6 +136,17 @@ def checkpoints_are_found_by_their_root(make_store: MakeStore) -> None:
                 ]
                 want += [later] if not prefix else []
                 equal(sorted(found), sorted(want), f"the checkpoints whose roots begin with {prefix}")
+            asked = [(log, size, prefix) for log in logs for size in (4, 9) for prefix in (*prefixes, 1)]
+            known = {(each.log, each.size, each.root_prefix) for each in published} | {(*later[:2], 0)}
+            want_known = {each[:2] for each in asked if each in known}
+            equal(
+                view.find_roots(asked),
+                want_known,
+                "each checkpoint is known by the root it was published with",
+            )
+            one_by_one = {found for each in asked for found in view.find_roots([each])}
+            equal(one_by_one, want_known, "and so it is where each is asked for by itself")
+            equal(view.find_roots([]), set(), "nothing is known of nothing")
             for limit in (1, 2, 3, 4):
                 found = view.checkpoints_by_root(0, limit=limit)
                 equal(len(found), min(limit, 3), f"at most {limit} checkpoints of one root")
@@ -167,6 +178,12 @@ def customers_are_listed_by_name(make_store: MakeStore) -> None:
                 view.customers(TENANT, limit=99), ordered, "customers ascending by the bytes of their names"
             )
             equal(view.count_customers(TENANT), len(names), "the customers are counted")
+            everybody = {named.log: named for named in ordered} | {
+                make_log(98): NamedLog(make_log(98), OTHER_TENANT, "a")
+            }
+            asked = [*logs.values(), make_log(98), make_log(99), make_log(97)]
+            equal(view.named_logs(asked), everybody, "each log bears the name that it was given")
+            equal(view.named_logs([]), {}, "no log bears no name")
             pages = [view.customers(TENANT, offset=offset, limit=5) for offset in (0, 5, 10, 12, 99)]
             equal(pages, [ordered[:5], ordered[5:10], ordered[10:], [], []], "customers in pages")
             equal(view.customers(TENANT, limit=0), [], "no customers where none are wanted")

@@ -134,11 +134,13 @@ class Statements:
         self.first_entries = keyed([log], _first_entries)
         self.key_prefixes = keyed([log, ENTRIES.c.idx, ENTRIES.c.idx], _key_prefixes)
         self.find_keys = keyed([log, KEYS.c.key_prefix], _find_keys)
+        self.named_logs = keyed([log], _named_logs)
         self.near_times = keyed([log, BUNDLES.c.time], lambda wanted: _near(wanted, "time"))
         self.near_counts = keyed([log, BUNDLES.c.count], lambda wanted: _near(wanted, "count"))
         self.newest_checkpoints = keyed([log], _newest_checkpoints)
         self.checkpoints_up_to = keyed([log, CHECKPOINTS.c.size], _checkpoints_up_to)
         self.checkpoint_sizes = keyed([log], _checkpoint_sizes)
+        self.root_prefixes = keyed([log, CHECKPOINTS.c.size], _root_prefixes)
         self.tiles = keyed([log, TILES.c.level, TILES.c.number], _tiles)
 
         self.append = database.writer(WideInsert(ENTRIES, list(ENTRIES.c)))
@@ -258,6 +260,11 @@ def _find_keys(wanted: FromClause) -> CompoundSelect[Any]:
     return union_all(among(KEYS), among(ENTRIES))
 
 
+def _named_logs(wanted: FromClause) -> Select[Any]:
+    """A `NamedLog` each."""
+    return select(CUSTOMERS).select_from(wanted).join(CUSTOMERS, CUSTOMERS.c.log == wanted.c.k0)
+
+
 def _near(wanted: FromClause, by: str) -> Select[Any]:
     """(log, time or count): where that lies, for `near_times` and `near_counts`.
 
@@ -297,6 +304,16 @@ def _checkpoints_up_to(wanted: FromClause) -> Select[Any]:
         CHECKPOINTS.c.size == greatest.correlate(wanted).scalar_subquery(),
     )
     return select(wanted.c.k1, *CHECKPOINT).select_from(wanted).join(CHECKPOINTS, same)
+
+
+def _root_prefixes(wanted: FromClause) -> Select[Any]:
+    """(log, size): both again, and the beginning of the root.
+
+    It is compared by the caller: with it in the condition PostgreSQL would rather search the index that crosses logs.
+    """
+    same = and_(CHECKPOINTS.c.log == wanted.c.k0, CHECKPOINTS.c.size == wanted.c.k1)
+    found = (CHECKPOINTS.c.log, CHECKPOINTS.c.size, CHECKPOINTS.c.root_prefix)
+    return select(*found).select_from(wanted).join(CHECKPOINTS, same)
 
 
 def _checkpoint_sizes(wanted: FromClause) -> Select[Any]:

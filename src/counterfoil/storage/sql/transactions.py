@@ -125,6 +125,10 @@ class Reading(ServiceReading):
     def count_customers(self, tenant: str, *, search: str = "") -> int:
         return self._count(_named(select(func.count()).select_from(CUSTOMERS), tenant, search))
 
+    def named_logs(self, logs: Sequence[bytes]) -> dict[bytes, NamedLog]:
+        found = self._rows(self._statements.named_logs, [(log,) for log in logs])
+        return {row[0]: NamedLog._make(row) for row in found}
+
     def checkpoints(self, log: bytes, *, after: int = 0, limit: int) -> list[StoredCheckpoint]:
         later = select(*CHECKPOINT).where(CHECKPOINTS.c.log == log, CHECKPOINTS.c.size > after)
         found = self._select(later.order_by(CHECKPOINTS.c.size).limit(limit))
@@ -153,6 +157,11 @@ class Reading(ServiceReading):
         same = select(*CHECKPOINT).where(CHECKPOINTS.c.root_prefix == root_prefix)
         # Without an order, for which PostgreSQL might read all checkpoints by their key.
         return sorted(StoredCheckpoint._make(row) for row in self._select(same.limit(limit)))
+
+    def find_roots(self, wanted: Sequence[tuple[bytes, int, int]]) -> set[tuple[bytes, int]]:
+        places = list(dict.fromkeys((log, size) for log, size, _ in wanted))
+        known = {tuple(row) for row in self._rows(self._statements.root_prefixes, places)}
+        return {(log, size) for log, size, prefix in wanted if (log, size, prefix) in known}
 
     def newest_checkpoints(self, logs: Sequence[bytes]) -> dict[bytes, StoredCheckpoint]:
         found = self._rows(self._statements.newest_checkpoints, [(log,) for log in logs])
