@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
@@ -44,6 +45,7 @@ class Application(FastAPI):
         self.state.services = services
         self.state.metrics = Metrics()
         self.state.access = Access(services)
+        self.state.methods = _methods()
         for router in ROUTERS:
             self.include_router(router)
         self.add_exception_handler(CounterfoilError, answer_refusal)
@@ -70,6 +72,16 @@ class Application(FastAPI):
 def create_app(services: Services) -> FastAPI:
     """Return the application; it records what waits when it ends, and does not close the store."""
     return Application(services)
+
+
+def _methods() -> dict[str, frozenset[str]]:
+    """Return which methods each path has, by its template."""
+    found: dict[str, frozenset[str]] = {}
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                found[route.path] = found.get(route.path, frozenset()) | frozenset(route.methods or ())
+    return found
 
 
 @asynccontextmanager

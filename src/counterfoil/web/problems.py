@@ -23,7 +23,6 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 
 from counterfoil import __version__
 from counterfoil.errors import CODES, CounterfoilError, EngineError, defect_of
@@ -119,8 +118,6 @@ _OF_STATUS: Final = {
     415: "unsupported-media-type",
 }
 
-_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
-
 # What pydantic calls it -> how we say it.
 _WORDS: Final = {
     "missing": "is missing",
@@ -185,13 +182,10 @@ async def answer_status(request: Request, error: Exception) -> Response:
     if code != "method-not-allowed":
         return problem(refusal)
     # The framework names the methods of one route; others may have the same path.
-    routes = request.app.router.routes
-    allowed = [
-        method
-        for method in _METHODS
-        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]
-    return problem(refusal, headers={"Allow": ", ".join(["HEAD", *allowed] if "GET" in allowed else allowed)})
+    methods: Mapping[str, frozenset[str]] = request.app.state.methods
+    allowed = methods.get(request.scope["route"].path, frozenset({"GET"}))
+    named = sorted(allowed | {"HEAD"} if "GET" in allowed else allowed)
+    return problem(refusal, headers={"Allow": ", ".join(named)})
 
 
 async def answer_invalid(request: Request, error: Exception) -> Response:
