@@ -125,6 +125,19 @@ class TestSpreading:
         assert [done for _, done in progress] == [5, 10, 15, 20]
         assert len(due(store)) == 2 * 23
 
+    def test_a_long_checkpoint_holds_up_no_other_customers(self, store, engine, monkeypatch):
+        hook(store, "delta.verified")
+        long, short = sorted(("alice", "bob"), key=engine.log_of)
+        for customer, count in ((long, 30), (short, 2)):
+            recorded(engine, count, customer)
+            engine.checkpoint(customer)
+        monkeypatch.setattr(webhook_deliveries, "_DELIVERIES", 10)
+        spread(store)
+        assert sum(each.log == engine.log_of(short) for each in stored(store)) == 2
+        assert len(stored(store)) <= 10
+        spread_all(store)
+        assert len(stored(store)) == 32
+
     def test_where_nobody_wants_deltas_a_long_checkpoint_takes_one_step(self, store, engine, monkeypatch):
         monkeypatch.setattr(webhook_deliveries, "_DELIVERIES", 10)
         hook(store, "checkpoint.verified")

@@ -14,6 +14,7 @@ Source: docs/api/webhooks.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple, get_args
 
 from counterfoil.core.entry import DELTA, parse_entry
@@ -111,7 +112,6 @@ class _Spreading:
     def __init__(self, transaction: WriteTransaction) -> None:
         self.webhook_ids: set[str] = set()
         self.is_full = False
-        self._is_cut = False
         self._transaction = transaction
         self._deliveries: list[Delivery] = []
         taken = transaction.take_announcements(_ANNOUNCEMENTS)
@@ -119,24 +119,40 @@ class _Spreading:
             return
         self._now = transaction.now()
         self._webhooks = transaction.webhooks(None)
-        self.is_full = len(taken) == _ANNOUNCEMENTS
-        finished = [each for each in taken if self._spread(each)]
+        finished = self._spread_all(taken)
+        self.is_full = len(finished) < len(taken) or len(taken) == _ANNOUNCEMENTS
         self.webhook_ids = {each.webhook_id for each in self._deliveries}
         transaction.add_deliveries(self._deliveries)
         transaction.remove_announcements(finished)
 
+    def _spread_all(self, taken: Sequence[Announcement]) -> list[Announcement]:
+        """Add what announcements stand for, as far as there is room; return those of which that was all.
+
+        Those of one log in its order, and of several logs first the one with the least: a checkpoint of millions of
+        deltas holds up no other customer's.
+        """
+        logs: dict[bytes, list[Announcement]] = {}
+        for each in sorted(taken, reverse=True):
+            logs.setdefault(each.log, []).append(each)
+        waiting = [(_length(queue[-1]), log) for log, queue in logs.items()]
+        heapify(waiting)
+        finished: list[Announcement] = []
+        while waiting and len(self._deliveries) < _DELIVERIES:
+            _, log = heappop(waiting)
+            if not self._spread(logs[log][-1]):
+                break
+            finished.append(logs[log].pop())
+            if logs[log]:
+                heappush(waiting, (_length(logs[log][-1]), log))
+        return finished
+
     def _spread(self, announcement: Announcement) -> bool:
         """Add what one announcement stands for; return whether that was all of it."""
-        if self._is_cut or len(self._deliveries) >= _DELIVERIES:
-            self.is_full = True
-            return False
         if not announcement.size:
             self._add(announcement, CUSTOMER_CREATED, [0])
             return True
         done = self._spread_deltas(announcement)
         if done < announcement.size:
-            # What comes later in the log waits for the rest of this.
-            self._is_cut = self.is_full = True
             self._transaction.announce([announcement._replace(done=done)])
             return False
         self._add(announcement, CHECKPOINT_VERIFIED, [announcement.size])
@@ -170,6 +186,10 @@ class _Spreading:
             for number in numbers
             for webhook in webhooks
         ]
+
+
+def _length(announcement: Announcement) -> int:
+    return announcement.size - announcement.done
 
 
 def _may_be_delta(row: StoredEntry | None) -> bool:

@@ -66,6 +66,7 @@ class Deliverer:
         self._in_flight: dict[Future[Attempt], Delivery] = {}
         # Answers that are not written down yet.
         self._attempts: list[tuple[Delivery, Attempt]] = []
+        self._has_more = False
         self._passes = 0
         self._prune_at = 0
 
@@ -82,16 +83,17 @@ class Deliverer:
     def run_once(self) -> bool:
         """Write down what was answered, spread what was announced, send what is due; return whether to go on at once.
 
-        With something in flight it waits for an answer first, a quarter of a second at most.
+        With something in flight and nothing else to do it waits for an answer first, a quarter of a second at most.
 
         Raises:
             EngineError: what store and clock say.  What was in hand is written down by a later pass, or sent again when its
                 lease ends.
         """
-        self._settle(_BREATH_SECONDS)
-        has_more = spread(self._store)
+        self._settle(0 if self._has_more else _BREATH_SECONDS)
+        self._has_more = spread(self._store)
         self._send_due()
-        return self._prune() or has_more or bool(self._in_flight)
+        self._has_more |= self._prune()
+        return self._has_more or bool(self._in_flight)
 
     def close(self) -> None:
         """Wait for the answers to what is in flight, and write them down; what is not answered in time is sent again by the next.
