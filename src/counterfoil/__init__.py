@@ -17,7 +17,8 @@ Verifying, anywhere, with nothing but the receipt and the operator's public key:
 >>> format_nano(verify_receipt(receipt, keys, customer_id="cust_001").entry.amount)
 '-12.5'
 
-What an auditor needs is imported at once; the engine and the stores only when they are asked for.
+What an auditor needs is imported at once; the engine, the stores and the client of the HTTP API only when they are
+asked for.
 """
 
 from importlib import import_module
@@ -30,6 +31,7 @@ from counterfoil.core.tlog_proof import parse_consistency_file, verify_consisten
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError, VerificationError
 
 if TYPE_CHECKING:
+    from counterfoil.client import Client, ContradictionError, NewDelta
     from counterfoil.core.ed25519 import SigningKey
     from counterfoil.engine.clock import HostClock
     from counterfoil.engine.engine import Engine
@@ -42,9 +44,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "Client": "counterfoil.client",
+    "ContradictionError": "counterfoil.client",
     "Delta": "counterfoil.engine.request",
     "Engine": "counterfoil.engine.engine",
     "HostClock": "counterfoil.engine.clock",
+    "NewDelta": "counterfoil.client",
     "Operator": "counterfoil.engine.operator",
     "Recorded": "counterfoil.engine.record",
     "Recorder": "counterfoil.engine.recorder",
@@ -54,6 +59,8 @@ _LATER = {
 
 __all__ = [
     "Checkpoint",
+    "Client",
+    "ContradictionError",
     "CounterfoilError",
     "Delta",
     "Engine",
@@ -61,6 +68,7 @@ __all__ = [
     "HostClock",
     "KeySet",
     "MalformedError",
+    "NewDelta",
     "Operator",
     "Recorded",
     "Recorder",
