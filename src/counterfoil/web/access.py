@@ -8,6 +8,7 @@ Source: docs/operations/server.md#keys.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from typing import Annotated, Final, NamedTuple
@@ -17,7 +18,6 @@ from fastapi.security import APIKeyHeader
 from starlette.concurrency import run_in_threadpool
 
 from counterfoil.engine.apikeys import (
-    Presented,
     Scope,
     check_presented,
     find_key,
@@ -71,6 +71,8 @@ class Access:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._kept: dict[str, _Kept] = {}
+        # What is being looked up: of a crowd that comes with one key, one looks and the others wait.
+        self._coming: dict[str, asyncio.Future[_Kept]] = {}
         self._limit = RateLimit(services.settings.rate_per_second)
 
     async def admit(self, headers: Mapping[bytes, bytes], scope: Scope) -> Caller:
@@ -90,28 +92,37 @@ class Access:
         steady = services.steady()
         kept = self._kept.get(presented.key_id)
         if kept is None or kept.until <= steady:
-            kept = await self._look_up(presented, steady)
+            kept = await self._look_up(presented.key_id)
         key = check_presented(presented, kept.key, services.now())
         self._limit.take(key.key_id, steady)
         if scope not in kept.scopes:
             raise EngineError("insufficient-scope", f"the API key lacks the scope {scope}")
         return Caller(key.key_id, key.tenant, kept.scopes, services.engine(key.tenant))
 
-    async def _look_up(self, presented: Presented, steady: float) -> _Kept:
-        services = self._services
+    async def _look_up(self, key_id: str) -> _Kept:
+        coming = self._coming.get(key_id)
+        if coming is None:
+            coming = self._coming[key_id] = asyncio.ensure_future(self._read(key_id))
+            coming.add_done_callback(lambda _: self._coming.pop(key_id))
+        # Whoever gives up takes nothing away from the others.
+        return await asyncio.shield(coming)
 
-        def look_up() -> ApiKey | None:
-            key = find_key(services.store, presented.key_id)
+    async def _read(self, key_id: str) -> _Kept:
+        services = self._services
+        # Before the store is asked: what changes from here on is not missed for longer.
+        until = services.steady() + _KEPT_SECONDS
+
+        def read() -> ApiKey | None:
+            key = find_key(services.store, key_id)
             if key is not None:
                 # Here, because the first time it looks at the store.
                 services.engine(key.tenant)
             return key
 
-        key = await run_in_threadpool(look_up)
+        key = await run_in_threadpool(read)
         if len(self._kept) >= _KEPT_MAX:
             self._kept.clear()
-        scopes = frozenset(key.scopes.split() if key else ())
-        kept = self._kept[presented.key_id] = _Kept(key, steady + _KEPT_SECONDS, scopes)
+        kept = self._kept[key_id] = _Kept(key, until, frozenset(key.scopes.split() if key else ()))
         return kept
 
 

@@ -30,16 +30,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "counterfoil_http_requests",
-            "Requests that were answered.",
-            ("method", "route", "status"),
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
+        # Its count is how many requests there were.
+        self._requests = Histogram(
             "counterfoil_http_request_seconds",
             "From the headers of a request to the end of its answer.",
-            ("method", "route"),
+            ("method", "route", "status"),
             buckets=_BUCKETS,
             registry=self._registry,
         )
@@ -50,7 +45,7 @@ class Metrics:
             registry=self._registry,
         )
         # To find the children of labels costs more than to count.
-        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._found: dict[tuple[str, str, int], Histogram] = {}
         self._outcomes = {name: self._deltas.labels(name) for name in ("recorded", "replayed", "refused")}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -65,10 +60,8 @@ class Metrics:
         key = (method if method in _METHODS else "OTHER", route, status)
         found = self._found.get(key)
         if found is None:
-            found = self._requests.labels(*key), self._seconds.labels(*key[:2])
-            self._found[key] = found
-        found[0].inc()
-        found[1].observe(seconds)
+            found = self._found[key] = self._requests.labels(*key)
+        found.observe(seconds)
 
     def deltas(self, outcome: str, count: int = 1) -> None:
         """Count deltas that were `recorded`, `replayed` or `refused`."""
