@@ -37,13 +37,12 @@ COMMANDS = {
 }
 SECTIONS = dict(re.findall(r"^## (counterfoil [^\n]*)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 # Fields of these are said in other words: `inspect` prints a document's lines, `customer` first what `customers` prints,
-# `run` nothing where all answers are right, `respond` speaks the runner's protocol, and deliveries are a server's to make.
+# `run` nothing where all answers are right, and `respond` speaks the runner's protocol.
 FIELDS_ELSEWHERE = {
     "counterfoil inspect",
     "counterfoil customer",
     "counterfoil conformance run",
     "counterfoil conformance respond",
-    "counterfoil webhook deliveries",
 }
 each_command = pytest.mark.parametrize("path", COMMANDS)
 
