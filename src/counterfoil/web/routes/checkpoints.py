@@ -55,7 +55,7 @@ async def make_checkpoint(caller: Writer, services: Shared, body: Body) -> Respo
                 "invalid-scope-combination",
                 "a period goes with one customer; without a customerId there is none",
             )
-        return answer(await run_in_threadpool(_checkpoint_all, caller.engine), 201)
+        return await run_in_threadpool(_checkpoint_all, caller.engine)
     found = await run_in_threadpool(_checkpoint, caller.engine, customer_id, window, services.now())
     return answer(
         {
@@ -105,19 +105,22 @@ def _checkpoint(engine: Engine, customer_id: str, window: Window | None, now: in
     return engine.checkpoint_window(customer_id, window, now=now)
 
 
-def _checkpoint_all(engine: Engine) -> dict[str, object]:
+def _checkpoint_all(engine: Engine) -> Response:
     """Checkpoint up to 1,000 customers with something new; say which, and whether there may be more."""
     outcomes = list(islice(engine.checkpoint_all(), PAGE_ITEMS_MAX))
-    signed = [each for each in outcomes if not isinstance(each, CounterfoilError)]
-    return {
-        "checkpoints": [_of_outcome(each) for each in signed],
-        "refused": [
-            {"customerReference": each.facts.get("log"), "code": each.code}
-            for each in outcomes
-            if isinstance(each, CounterfoilError)
-        ],
-        "status": "VERIFIED" if len(outcomes) < PAGE_ITEMS_MAX else "QUEUED",
-    }
+    made = [each for each in outcomes if not isinstance(each, CounterfoilError)]
+    return answer(
+        {
+            "checkpoints": [_of_outcome(each) for each in made],
+            "refused": [
+                {"customerReference": each.facts["log"], "code": each.code}
+                for each in outcomes
+                if isinstance(each, CounterfoilError)
+            ],
+            "status": "VERIFIED" if len(outcomes) < PAGE_ITEMS_MAX else "QUEUED",
+        },
+        201 if any(each.outcome == "signed" for each in made) else 200,
+    )
 
 
 def _of_outcome(found: Checkpointed) -> dict[str, object]:
