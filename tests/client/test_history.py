@@ -1,5 +1,7 @@
 """A server that shows another history than before is found out, and both checkpoints are handed out as evidence."""
 
+import pickle
+
 import httpx
 import pytest
 
@@ -166,6 +168,14 @@ class TestARewrittenHistory:
         with refused("fork") as caught:
             client.checkpoint_note(REFERENCE)
         contradiction(caught, other, note)
+
+
+def test_evidence_passes_from_process_to_process(server, client, seen):
+    rewrite(server, 1)
+    with refused("fork") as caught:
+        client.checkpoint_note(REFERENCE)
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  -- our own bytes
+    assert (type(again), again.evidence.first) == (ContradictionError, seen)
 
 
 class TestABadProof:
