@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-wheel test-system test-postgres test-long bench bench-full vectors clean
+.PHONY: demo test lint test-wheel test-system test-postgres test-long bench bench-full vectors openapi clean
 
 demo: .venv/demo
 	@$(BIN)/counterfoil demo
@@ -44,6 +44,9 @@ bench-full: .venv/bench
 
 vectors: .venv/test
 	$(BIN)/python vectors/generate.py
+
+openapi: .venv/test
+	$(BIN)/python -m tests.web.openapi
 
 clean:
 	rm -rf .venv

@@ -40,6 +40,7 @@ class Application(FastAPI):
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
+            generate_unique_id_function=lambda route: route.name,
             lifespan=_closing,
         )
         self.state.services = services
