@@ -14,12 +14,15 @@ run's.  `VALUE` says what such a value looks like.  Logs are listed in the order
 values too: neighbouring lines of different logs may change places.  All else must be equal, character for character.
 
 A page that names a store on PostgreSQL finds a server of its own, at the socket that PGHOST names, and its programs.
+One that starts `counterfoil serve` in the background finds it at its usual port, 8080; a run takes a free one in its
+place.  What a page leaves running is ended with it.
 
-    python -m tests.docs.examples         writes the output of commands that print something else now
+    python -m tests.docs.examples [PAGE]...     writes the output of commands that print something else now
 """
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,19 +38,26 @@ PAGES = [
     ROOT / "README.md",
     *(ROOT / "docs" / name for name in ("tutorial.md", "cli.md")),
     *(ROOT / "docs" / "operations" / f"{name}.md" for name in GUIDES),
+    *(ROOT / "docs" / "api" / f"{name}.md" for name in ("README", "reference")),
 ]
 
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELISION = "..."
+PORT = "8080"
+SERVE = re.compile(r"^counterfoil serve\b")
 REFERENCE = re.compile(r"0x[0-9a-f]{40}")
 VALUE = re.compile(
     r"(?:"
-    r"0x[0-9a-f]{40}"  # a customer reference
+    r"pk_(?:test|live)_[0-9a-f]{16}\.[0-9a-f]{64}"  # an API key
+    r"|0x[0-9a-f]{64}"  # a root, as HTTP has it
+    r"|0x[0-9a-f]{40}"  # a customer reference
     r"|\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}"  # a verifier key, without its name
     r"|[A-Za-z0-9+/]{91}="  # a signature of a signature line
     r"|[A-Za-z0-9+/]{43}="  # a hash in base64
     r"|(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])"  # a hash, a salt, a random idempotency key
     r"|(?<=key id )[0-9a-f]{8}|(?<=key id          )[0-9a-f]{8}|(?<=[0-9a-f]\+)[0-9a-f]{8}(?![0-9a-f+])"  # a key id
+    r"|(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])"  # the id of an API key, of a webhook
+    r"|(?<=127\.0\.0\.1:)[0-9]+"  # where a server listens
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"  # a time
     r"|(?<![0-9-])[0-9]{4}-[0-9]{2}(?![0-9-])"  # a month, as a rule this one
     r")"
@@ -101,6 +111,12 @@ def server_of(text):
         yield {"PGHOST": str(cluster.folder), "PATH": str(cluster.programs)}
 
 
+def free_port():
+    """A port that nobody listens at, as text."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return str(listener.getsockname()[1])
+
+
 class Session:
     """One shell in a folder of its own."""
 
@@ -120,6 +136,8 @@ class Session:
             env=environment,
             encoding="utf-8",
         )
+        # Whatever becomes of the page: nothing that it started in the background outlives it.
+        self.run("trap 'kill $(jobs -p) 2> /dev/null; wait' EXIT")
 
     def __enter__(self):
         return self
@@ -150,8 +168,8 @@ class Session:
 class Values:
     """Which value of the page stands for which value of the run."""
 
-    def __init__(self):
-        self._known = {}
+    def __init__(self, known=()):
+        self._known = dict(known)
 
     def of_run(self, text):
         """The text of a page with the run's values."""
@@ -224,11 +242,12 @@ class Wrong(NamedTuple):
 def run_page(text, folder):
     """Run the commands of a page in a folder; return what of them is wrong."""
     found = steps(text)
-    values = Values()
+    port = free_port()
+    values = Values({PORT: port})
     wrong = []
     with server_of(text) as more, Session(folder, more) as session:
         for step, after in zip(found, [*found[1:], None], strict=True):
-            ran = session.run(values.of_run(step.command))
+            ran = session.run(SERVE.sub(rf"\g<0> --port {port}", values.of_run(step.command)))
             may_fail = after is not None and after.command == "echo $?"
             agrees = values.agree_all(step.output, ran.output)
             if not agrees or (ran.status != 0 and not may_fail):
@@ -247,8 +266,8 @@ def rewrite(text, wrong):
     return "\n".join(lines)
 
 
-def main():
-    for page in PAGES:
+def main(names):
+    for page in map(ROOT.joinpath, names) if names else PAGES:
         text = page.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             wrong = run_page(text, folder)
@@ -258,4 +277,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
