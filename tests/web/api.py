@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from counterfoil.engine import apikeys
+from tests.web.description import hold
 
 PROBLEM = "application/problem+json"
 BALANCE = "/api/v1/balance"
@@ -110,8 +111,10 @@ class Api:
         self._runner.close()
 
     def call(self, method, path, **request):
-        """Send a request as it is."""
-        return Answer(self._runner.run(self._client.request(method, path, **request)))
+        """Send a request as it is; whatever comes is held to the description."""
+        response = self._runner.run(self._client.request(method, path, **request))
+        hold(method, path, response)
+        return Answer(response)
 
     def get(self, path, **query):
         """Ask for something below /api/v1/balance."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from counterfoil.web import problems
-from counterfoil.web.models import Answer, Body, Described, Problem
+from counterfoil.web.models import Answer, Body, Problem
 
 _REF: Final = "#/components/schemas/{model}"
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
@@ -35,7 +35,7 @@ IDEMPOTENCY_KEY: Final = {
 
 
 def answers(
-    model: type[Described], *codes: str, status: int = 200, replayed: bool = False
+    model: type[BaseModel], *codes: str, status: int = 200, replayed: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """Return what a route answers with, for its `responses`.
 
@@ -135,5 +135,5 @@ def _subclasses(model: type[Body]) -> Iterator[type[Body]]:
         yield from _subclasses(each)
 
 
-def _first_line(model: type[Described]) -> str:
+def _first_line(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").partition("\n")[0]

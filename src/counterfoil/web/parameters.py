@@ -9,6 +9,9 @@ from fastapi import Path, Query
 from counterfoil.limits import INTEGER_MAX
 from counterfoil.web.models import RECORD_ID, REFERENCE
 
+CustomerIdPath = Annotated[
+    str, Path(alias="customerId", description="Your name for the customer.", examples=["cust_001"])
+]
 RecordIdPath = Annotated[
     str, Path(alias="recordId", description="The place of a record.", examples=[RECORD_ID])
 ]

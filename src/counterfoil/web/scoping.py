@@ -13,11 +13,11 @@ from fastapi import Depends, Query
 from counterfoil.core.encoding import JsonValue
 from counterfoil.engine.windows import TIME_PRESETS, Window, resolve_scope
 from counterfoil.errors import EngineError
-from counterfoil.limits import PAGE_ITEMS_MAX
+from counterfoil.limits import INTEGER_MAX, PAGE_ITEMS_MAX
 from counterfoil.web.bodies import text_member
 
-# What a page may be counted up to: behind it nothing is found faster than by a narrower question.
-_PASSED_OVER_MAX: Final = 1_000_000
+# So that what a page passes over, its number times its size, is within the integers of every store.
+_PASSED_OVER_MAX: Final = INTEGER_MAX // PAGE_ITEMS_MAX
 
 Period = Annotated[
     str | None,

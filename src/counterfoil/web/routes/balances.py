@@ -22,6 +22,16 @@ from counterfoil.web.access import Reader
 from counterfoil.web.answers import amount, answer
 from counterfoil.web.bodies import Body, Object, check_members, number_member, required, text_member
 from counterfoil.web.described import of_delta, of_span, of_window
+from counterfoil.web.models_balances import (
+    CompareAnswer,
+    CompareBody,
+    DeriveAnswer,
+    GapsAnswer,
+    LimitsAnswer,
+    UsageAnswer,
+)
+from counterfoil.web.openapi import answers, body_of
+from counterfoil.web.parameters import CustomerIdPath
 from counterfoil.web.routing import new_router
 from counterfoil.web.scoping import SCOPE_MEMBERS, Limit, Named, Offset, Scope, scope_of
 from counterfoil.web.state import Shared
@@ -32,6 +42,14 @@ _ROOT_TYPE: Final = "proofRoot"
 _RECORD_TYPE: Final = "recordId"
 _CHECKPOINT_TYPE: Final = "checkpointId"
 _START_TYPES: Final = (_ROOT_TYPE, _CHECKPOINT_TYPE, _RECORD_TYPE)
+_PROBLEMS: Final = (
+    "amount-out-of-range",
+    "invalid-scope-combination",
+    "scope-too-wide",
+    "customer-not-found",
+    "record-not-found",
+    "log-corrupt",
+)
 _COMPARE_MEMBERS: Final = frozenset(
     {
         "customerId",
@@ -73,10 +91,14 @@ Granularity = Annotated[
 ]
 
 
-@router.get("/api/v1/balance/derive/{customerId}")
+@router.get(
+    "/api/v1/balance/derive/{customerId}",
+    summary="What a scope adds up to",
+    responses=answers(DeriveAnswer, *_PROBLEMS),
+)
 def derive(
     *,
-    customerId: str,  # noqa: N803  -- the name in the path
+    customer_id: CustomerIdPath,
     caller: Reader,
     services: Shared,
     scope: Scope,
@@ -89,13 +111,13 @@ def derive(
 ) -> Response:
     """Add up the deltas of a scope, all of them; `deltas` is a page of these, the oldest first."""
     asked = _Asked(scope, granularity, starting_balance, starting_checkpoint, starting_checkpoint_type)
-    found = asked.derive(caller.engine, customerId, services.now())
+    found = asked.derive(caller.engine, customer_id, services.now())
     items = caller.engine.deltas(
-        customerId, found.opening.count + 1, found.closing.count, offset=offset, limit=limit
+        customer_id, found.opening.count + 1, found.closing.count, offset=offset, limit=limit
     )
     return answer(
         {
-            "customerId": customerId,
+            "customerId": customer_id,
             **_of_derived(found),
             "deltas": [of_delta(item) for item in items],
             "pagination": {"limit": limit, "offset": offset, "total": found.count},
@@ -103,7 +125,7 @@ def derive(
     )
 
 
-@router.get("/api/v1/balance/limits")
+@router.get("/api/v1/balance/limits", summary="How wide a scope may be", responses=answers(LimitsAnswer))
 def read_limits(caller: Reader) -> Response:
     """Say how wide a scope may be. Nothing that was recorded is ever dropped."""
     del caller
@@ -116,7 +138,12 @@ def read_limits(caller: Reader) -> Response:
     )
 
 
-@router.post("/api/v1/balance/compare")
+@router.post(
+    "/api/v1/balance/compare",
+    summary="Compare two balances with the record",
+    responses=answers(CompareAnswer, *_PROBLEMS),
+    openapi_extra=body_of(CompareBody),
+)
 async def compare(caller: Reader, services: Shared, body: Body) -> Response:
     """Hold two parties' balances against the record."""
     check_members(body, _COMPARE_MEMBERS)
@@ -145,7 +172,7 @@ async def compare(caller: Reader, services: Shared, body: Body) -> Response:
     )
 
 
-@router.get("/api/v1/balance/usage")
+@router.get("/api/v1/balance/usage", summary="How much is recorded", responses=answers(UsageAnswer))
 def read_usage(caller: Reader, services: Shared) -> Response:
     """Say how much is recorded. There is no allotment: nothing is ever refused for it."""
     summary = services.summaries.get(caller.engine)
@@ -161,10 +188,14 @@ def read_usage(caller: Reader, services: Shared) -> Response:
     )
 
 
-@router.get("/api/v1/balance/gaps/{customerId}")
+@router.get(
+    "/api/v1/balance/gaps/{customerId}",
+    summary="Gaps in the sequence of deltas",
+    responses=answers(GapsAnswer, "customer-not-found", "log-corrupt"),
+)
 def find_gaps(
     *,
-    customerId: str,  # noqa: N803  -- the name in the path
+    customer_id: CustomerIdPath,
     caller: Reader,
     from_sequence: Annotated[
         int, Query(alias="fromSequence", ge=1, le=INTEGER_MAX, description="The first number to check.")
@@ -181,11 +212,11 @@ def find_gaps(
     limit: Limit = 1_000,
 ) -> Response:
     """Check that every sequence number has its delta, at most `limit` of them; there are no gaps, unless somebody tampered."""
-    found = caller.engine.check_sequence(customerId, first=from_sequence, last=to_sequence, limit=limit)
+    found = caller.engine.check_sequence(customer_id, first=from_sequence, last=to_sequence, limit=limit)
     last = found.newest if to_sequence is None else min(found.newest, to_sequence)
     return answer(
         {
-            "customerId": customerId,
+            "customerId": customer_id,
             "gaps": list(found.missing),
             "checkedFrom": found.first,
             "checkedTo": found.last,

@@ -21,6 +21,8 @@ from counterfoil.web.access import Reader, Writer
 from counterfoil.web.answers import answer
 from counterfoil.web.bodies import Body, check_members, text_member
 from counterfoil.web.described import checkpoint_id, of_checkpoint, of_window, root_hex
+from counterfoil.web.models_balances import CheckpointAnswer, CheckpointBody, CheckpointsAnswer
+from counterfoil.web.openapi import answers, body_of
 from counterfoil.web.routing import new_router
 from counterfoil.web.scoping import SCOPE_MEMBERS, Limit, Offset, Scope, scope_of
 from counterfoil.web.state import Shared
@@ -30,13 +32,30 @@ router: Final = new_router("Checkpoints")
 # Members of PacSpace's API by which a checkpoint leaves deltas out.
 _SUBSETS: Final = ("fingerprints", "mode")
 _MEMBERS: Final = frozenset({"customerId", *_SUBSETS, *SCOPE_MEMBERS})
+_PROBLEMS: Final = (
+    "invalid-scope-combination",
+    "scope-too-wide",
+    "customer-not-found",
+    "clock-regressed",
+    "log-corrupt",
+    "fork-refused",
+    "commit-outcome-unknown",
+    "out-of-space",
+)
 
 
-@router.post("/api/v1/balance/checkpoint")
+@router.post(
+    "/api/v1/balance/checkpoint",
+    summary="Make a checkpoint",
+    status_code=201,
+    responses=answers(CheckpointAnswer, *_PROBLEMS, status=201) | answers(CheckpointAnswer),
+    openapi_extra=body_of(CheckpointBody),
+)
 async def make_checkpoint(caller: Writer, services: Shared, body: Body) -> Response:
     """Put what was recorded under a signed root now, of one customer or of all.
 
-    Of a period that is over it is the first checkpoint that closes it, and the same one every time.
+    Of a period that is over it is the first checkpoint that closes it, and the same one every time.  201 where one was
+    signed now, 200 where there was nothing to sign.
     """
     check_members(body, _MEMBERS)
     for name in _SUBSETS:
@@ -67,7 +86,13 @@ async def make_checkpoint(caller: Writer, services: Shared, body: Body) -> Respo
     )
 
 
-@router.get("/api/v1/balance/checkpoints")
+@router.get(
+    "/api/v1/balance/checkpoints",
+    summary="Published checkpoints",
+    responses=answers(
+        CheckpointsAnswer, "invalid-scope-combination", "scope-too-wide", "customer-not-found", "log-corrupt"
+    ),
+)
 def list_checkpoints(
     *,
     caller: Reader,

@@ -17,6 +17,9 @@ from counterfoil.limits import CUSTOMER_ID_CHARACTERS_MAX
 from counterfoil.web.access import Reader
 from counterfoil.web.answers import amount, answer
 from counterfoil.web.described import of_delta, of_view, pages
+from counterfoil.web.models_customers import CustomerAnswer, CustomersAnswer, SummaryAnswer
+from counterfoil.web.openapi import answers
+from counterfoil.web.parameters import CustomerIdPath
 from counterfoil.web.routing import new_router
 from counterfoil.web.scoping import Limit, Page, Period
 from counterfoil.web.state import Shared
@@ -24,7 +27,11 @@ from counterfoil.web.state import Shared
 router: Final = new_router("Customers")
 
 
-@router.get("/api/v1/balance/customers")
+@router.get(
+    "/api/v1/balance/customers",
+    summary="The records of customers",
+    responses=answers(CustomersAnswer),
+)
 def list_customers(
     *,
     caller: Reader,
@@ -60,7 +67,11 @@ def list_customers(
     )
 
 
-@router.get("/api/v1/balance/customers/summary")
+@router.get(
+    "/api/v1/balance/customers/summary",
+    summary="All customers in a few numbers",
+    responses=answers(SummaryAnswer),
+)
 def summarize_customers(caller: Reader, services: Shared) -> Response:
     """Say of all customers how many there are, what they add up to, and how far they are verified.
 
@@ -69,10 +80,14 @@ def summarize_customers(caller: Reader, services: Shared) -> Response:
     return answer(_of_summary(services.summaries.get(caller.engine)))
 
 
-@router.get("/api/v1/balance/customers/{customerId}")
+@router.get(
+    "/api/v1/balance/customers/{customerId}",
+    summary="The record of a customer",
+    responses=answers(CustomerAnswer, "customer-not-found", "log-corrupt"),
+)
 def read_customer(
     *,
-    customerId: str,  # noqa: N803  -- the name in the path
+    customer_id: CustomerIdPath,
     caller: Reader,
     services: Shared,
     period: Period = None,
@@ -81,10 +96,10 @@ def read_customer(
 ) -> Response:
     """Read the record of a customer: all-time totals, one month, and a page of that month's deltas, the newest first."""
     window = resolve_scope(services.now(), period=period)
-    view = caller.engine.customer_view(customerId, [window])
+    view = caller.engine.customer_view(customer_id, [window])
     [span] = view.spans
     items = caller.engine.deltas(
-        customerId,
+        customer_id,
         span.opening.count + 1,
         span.closing.count,
         newest_first=True,

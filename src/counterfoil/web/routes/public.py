@@ -41,7 +41,8 @@ _BASE64_CHARACTERS: Final = (43, 44)
 
 def _text_of(what: str, example: str) -> dict[int | str, dict[str, object]]:
     content = {_TEXT: {"schema": {"type": "string"}, "example": example}}
-    return {200: {"description": what, "content": content}, **problems_of("record-not-found", "log-corrupt")}
+    problems = problems_of("customer-not-found", "record-not-found", "log-corrupt")
+    return {200: {"description": what, "content": content}, **problems}
 
 
 @router.get(

@@ -12,37 +12,48 @@ from typing import Final
 from starlette.responses import Response
 
 from counterfoil.core.timestamp import format_time
-from counterfoil.engine.balances import PeriodReceipt
+from counterfoil.engine.balances import PeriodReceipt as Found
 from counterfoil.web.access import Caller, Reader
 from counterfoil.web.answers import amount, answer
 from counterfoil.web.described import checkpoint_id, of_window, root_hex
+from counterfoil.web.models_balances import InvoiceProof, PeriodReceipt
+from counterfoil.web.openapi import answers
+from counterfoil.web.parameters import CustomerIdPath
 from counterfoil.web.routing import new_router
 from counterfoil.web.scoping import Named, Scope
 from counterfoil.web.state import Services, Shared
 
 router: Final = new_router("Receipts")
 
+_PROBLEMS: Final = (
+    "invalid-scope-combination",
+    "scope-too-wide",
+    "customer-not-found",
+    "not-yet-checkpointed",
+    "log-corrupt",
+)
 
-@router.get("/api/v1/balance/receipt/{customerId}")
-def read_receipt(
-    customerId: str,  # noqa: N803  -- the name in the path
-    caller: Reader,
-    services: Shared,
-    scope: Scope,
-) -> Response:
+
+@router.get(
+    "/api/v1/balance/receipt/{customerId}",
+    summary="The receipt of a period",
+    responses=answers(PeriodReceipt, *_PROBLEMS),
+)
+def read_receipt(customer_id: CustomerIdPath, caller: Reader, services: Shared, scope: Scope) -> Response:
     """Say what a period adds up to under the checkpoint that closes it, or under the newest one while it goes on."""
-    return answer(_described(caller, services, customerId, scope))
+    return answer(_described(caller, services, customer_id, scope))
 
 
-@router.get("/api/v1/balance/invoice-proof/{customerId}")
+@router.get(
+    "/api/v1/balance/invoice-proof/{customerId}",
+    summary="The receipt of a period, beside an invoice",
+    responses=answers(InvoiceProof, *_PROBLEMS),
+)
 def read_invoice_proof(
-    customerId: str,  # noqa: N803  -- the name in the path
-    caller: Reader,
-    services: Shared,
-    scope: Scope,
+    customer_id: CustomerIdPath, caller: Reader, services: Shared, scope: Scope
 ) -> Response:
     """The same, with the members that PacSpace's clients expect beside an invoice; there are no shared links here."""
-    found = _described(caller, services, customerId, scope)
+    found = _described(caller, services, customer_id, scope)
     return answer(found | {"accessHint": None, "customerLinkUrl": None, "customerLinkHost": None})
 
 
@@ -68,7 +79,7 @@ def _described(caller: Caller, services: Services, customer_id: str, scope: Name
     }
 
 
-def _totals(found: PeriodReceipt) -> dict[str, object]:
+def _totals(found: Found) -> dict[str, object]:
     count = found.closing.count - found.opening.count
     return {
         "deltaCount": count,
