@@ -95,7 +95,7 @@ def fsck_rows(connection, *, operator, public_key, acknowledged=(), published=()
 
     heads = query("SELECT log, tenant, size, sealed_size, checkpoint_size, close_at FROM logs ORDER BY log")
     known = {head[0] for head in heads}
-    for table in ("entries", "bundles", "keys", "checkpoints", "tiles"):
+    for table in ("customers", "entries", "bundles", "keys", "checkpoints", "tiles", "outbox", "deliveries"):
         strays = {log for (log,) in query(f"SELECT DISTINCT log FROM {table}")} - known  # noqa: S608  -- a name from the line above
         require(not strays, f"{table} of a log that does not exist")
     try:
@@ -124,13 +124,20 @@ class _Log:
         self.origin = f"{operator}/{self.tenant}/0x{self.log.hex()}"
         self.verify_key = verify_key
         self.bundles = query(
-            "SELECT first, last, entries, details FROM bundles WHERE log = ? ORDER BY last", self.log
+            "SELECT first, last, entries, details, time, count FROM bundles WHERE log = ? ORDER BY last",
+            self.log,
         )
+        self.names = query("SELECT tenant, customer_id FROM customers WHERE log = ?", self.log)
+        self.announced = query("SELECT size, tenant FROM outbox WHERE log = ?", self.log)
         self.settled_keys = sorted(query("SELECT idx, key_prefix FROM keys WHERE log = ?", self.log))
         self.hot = query(
             "SELECT idx, entry, salt, value, key_prefix FROM entries WHERE log = ? ORDER BY idx", self.log
         )
-        self.notes = dict(query("SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size", self.log))
+        checkpoints = query(
+            "SELECT size, note, root_prefix FROM checkpoints WHERE log = ? ORDER BY size", self.log
+        )
+        self.notes = {size: note for size, note, _ in checkpoints}
+        self.root_prefixes = {size: prefix for size, _, prefix in checkpoints}
         self.tiles = {
             (level, number): hashes
             for level, number, hashes in query(
@@ -163,12 +170,13 @@ class _Log:
         for size, note in self.notes.items():
             self._check_note(size, note)
         self._check_tiles()
+        self._check_finding()
         return self
 
     def _unpacked(self):
         """Return the settled entries; the bundles follow one another from index 0 on."""
         rows = []
-        for first, last, entries, details in self.bundles:
+        for first, last, entries, details, *_ in self.bundles:
             found = rows_of(first, entries, details)
             require(first == len(rows), "I2: bundles with a gap, or entries in two of them")
             require(len(found) == last - first + 1 <= BUNDLE_ENTRIES_MAX, "a bundle of another size")
@@ -258,6 +266,21 @@ class _Log:
         require(
             base64.b64decode(root) == self.tree.root(0, size), f"I4, I5: checkpoint {size} has another root"
         )
+        prefix = int.from_bytes(base64.b64decode(root)[:8], "big", signed=True)
+        require(self.root_prefixes[size] == prefix, f"checkpoint {size} is not found by its root")
+
+    def _check_finding(self):
+        """Customers are found by name, bundles by time and count, announcements lead to something."""
+        value = self.stored[0][3]
+        named = [] if value is None else [(self.tenant, json.loads(value)["customerId"])]
+        require([tuple(row) for row in self.names] == named, f"its customer is listed as {self.names}")
+        for _, last, _, _, time, count in self.bundles:
+            entry = json.loads(self.rows[last])
+            expected = (_microseconds(entry["recordedAt"]), int(entry["count"]))
+            require((time, count) == expected, f"the bundle of entry {last} is found by {time} and {count}")
+        for size, tenant in self.announced:
+            require(tenant == self.tenant, "announced as another tenant's")
+            require(size in {0, *self.notes}, f"a checkpoint of size {size} is announced, and there is none")
 
     def _check_tiles(self):
         level, below = 0, self.checkpoint_size

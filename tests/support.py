@@ -124,8 +124,10 @@ def respelled_settled(column, old, new, index):
 
 
 def erase(store, log, index):
-    """Delete salt and value of an entry's details, as an erasure will."""
+    """Delete salt and value of an entry's details, as an erasure will; and with the open entry's the customer's name."""
     if isinstance(store, MemoryStore):
+        if not index:
+            del store._rows.names[log]  # noqa: SLF001  -- see below
         kept = store._rows.entries[log]  # noqa: SLF001  -- a store has no way to erase yet
         for place, row in enumerate(kept):
             if row.index == index:
@@ -150,3 +152,6 @@ def erase(store, log, index):
             emptied = bundle_oracle.emptied(details, index - first)
             run("UPDATE bundles SET details = ? WHERE log = ? AND last = ?", emptied, log, last)
         assert cursor.rowcount == 1
+        if not index:
+            run("DELETE FROM customers WHERE log = ?", log)
+            assert cursor.rowcount == 1

@@ -5,6 +5,7 @@ import pytest
 from counterfoil.engine import audit as audit_module
 from counterfoil.engine import stored as stored_module
 from counterfoil.engine.operator import Operator
+from counterfoil.storage.sql.transactions import Reading
 from tests.support import (
     KEYS,
     OPERATOR,
@@ -159,3 +160,83 @@ class TestContradictions:
         sql(sqlite_store, "UPDATE logs SET checkpoint_size = 0")
         report = sqlite_engine.audit("alice", KEYS)
         assert (report.covered, report.entries) == (0, 3)
+
+
+# What has things not found, of a log of the entries 0 to 302, of which those below 302 are settled.
+MISLED = {
+    "the customer is called otherwise": "UPDATE customers SET customer_id = 'alic'",
+    "the customer is another tenant's": "UPDATE customers SET tenant = 'other'",
+    "the customer is not listed": "DELETE FROM customers",
+    "a checkpoint has another root": "UPDATE checkpoints SET root_prefix = root_prefix + 1",
+    "a checkpoint has no root": "UPDATE checkpoints SET root_prefix = NULL",
+    "the first bundle ends a little later": "UPDATE bundles SET time = time + 1 WHERE first = 0",
+    "the first bundle ends a little earlier": "UPDATE bundles SET time = time - 1 WHERE first = 0",
+    "the last bundle ends at another time": "UPDATE bundles SET time = time + 3600000000 WHERE last = 301",
+    "the last bundle never ends": "UPDATE bundles SET time = 9223372036854775807 WHERE last = 301",
+    "no bundle has a time": "UPDATE bundles SET time = NULL",
+    "the first bundle counts one more": "UPDATE bundles SET count = count + 1 WHERE first = 0",
+    "the first bundle counts one less": "UPDATE bundles SET count = count - 1 WHERE first = 0",
+    "the last bundle counts one more": "UPDATE bundles SET count = count + 1 WHERE last = 301",
+    "no bundle counts": "UPDATE bundles SET count = NULL",
+}
+
+
+class TestFinding:
+    @pytest.mark.parametrize("page", [100, 4096])
+    @pytest.mark.parametrize("what", MISLED)
+    def test_what_is_found_no_more_is_found_by_the_audit(
+        self, sqlite_engine, sqlite_store, monkeypatch, what, page
+    ):
+        monkeypatch.setattr(audit_module, "_PAGE", page)
+        for name in ("alice", "bob"):
+            recorded(sqlite_engine, 301, name)
+            sqlite_engine.checkpoint(name)
+        alone = " AND " if "WHERE" in MISLED[what] else " WHERE "
+        assert sql(sqlite_store, f"{MISLED[what]}{alone}log = ?", sqlite_engine.log_of("alice")) > 0
+        with refused("log-corrupt"):
+            sqlite_engine.audit("alice", KEYS)
+        assert sqlite_engine.audit("bob", KEYS).covered == 303
+
+    @pytest.mark.parametrize("page", [7, 256, 4096])
+    def test_seals_in_a_row_and_what_is_not_settled_mislead_nobody(self, engine, monkeypatch, page):
+        """Counts that stand still over more than a bundle, and on both sides of every border."""
+        monkeypatch.setattr(audit_module, "_PAGE", page)
+        recorded(engine, 70)
+        for _ in range(260):
+            engine.checkpoint("alice", refresh=True)
+        recorded(engine, 300)
+        engine.checkpoint("alice")
+        recorded(engine, 5)
+        assert engine.audit("alice", KEYS).entries == 637
+
+
+def test_an_erased_name_is_not_to_be_listed(sqlite_engine, sqlite_store):
+    recorded(sqlite_engine, 1)
+    sqlite_engine.checkpoint("alice")
+    log = sqlite_engine.log_of("alice")
+    sql(sqlite_store, "UPDATE entries SET salt = NULL, value = NULL WHERE idx = 0")
+    with refused("log-corrupt"):
+        sqlite_engine.audit("alice", KEYS)
+    assert sql(sqlite_store, "DELETE FROM customers WHERE log = ?", log) == 1
+    assert sqlite_engine.audit("alice", KEYS).details_absent == 1
+
+
+def test_places_are_asked_for_a_few_times_a_bundle_and_not_for_each_entry(sqlite_engine, monkeypatch):
+    asked = []
+
+    def counted(method):
+        right = getattr(Reading, method)
+
+        def near(self, wanted):
+            asked.extend(wanted)
+            return right(self, wanted)
+
+        return near
+
+    for method in ("near_times", "near_counts"):
+        monkeypatch.setattr(Reading, method, counted(method))
+    recorded(sqlite_engine, 3_000)
+    sqlite_engine.checkpoint("alice")
+    assert sqlite_engine.audit("alice", KEYS).entries == 3_002
+    # Of each kind two for each of 12 bundles, one for what is not settled, and one behind the end.
+    assert len(asked) <= 2 * (2 * 12 + 2)

@@ -12,6 +12,7 @@ from sqlalchemy import StaticPool, create_engine
 
 from counterfoil.engine import checkpoint
 from counterfoil.engine.engine import Engine
+from counterfoil.engine.service import Announcement, ApiKey, Delivery, Webhook
 from counterfoil.errors import CounterfoilError
 from counterfoil.storage import open_store
 from counterfoil.storage.sql import transactions
@@ -19,6 +20,9 @@ from counterfoil.storage.sql.sqlite import SqliteDatabase
 from counterfoil.storage.sql.store import SqlStore
 from tests import bundle_oracle
 from tests.support import KEYS, OPERATOR, FakeClock, delta, erase, recorded, seeded
+
+# Tables of a server, of which nothing is evidence.
+SERVING = {"api_keys", "webhooks", "outbox", "deliveries"}
 
 
 class Held(sqlite3.Connection):
@@ -77,6 +81,7 @@ class World:
             erase(store, engine.log_of(name), 5)
         recorded(engine, 1, "other")
         engine.checkpoint("other")
+        self.serve(store, engine.log_of("small"))
         store.close()
         self.large, self.small, self.settled, self.other = map(
             engine.log_of, ("large", "small", "settled", "other")
@@ -99,6 +104,15 @@ class World:
         engine.checkpoint(name)
         engine.checkpoint(name, refresh=True)
         recorded(engine, 2, name)
+
+    def serve(self, store, log):
+        """What a server has: a row of each kind."""
+        with store.write() as transaction:
+            transaction.put_api_key(ApiKey("key", "default", "live", "", "read", bytes(32), 5, 9, 7))
+            transaction.put_webhook(Webhook("hook", "default", "https://example.com", "", 2, 7, 5))
+            transaction.announce([Announcement(log, 4, 2, "default")])
+            delivery = Delivery(log, "delta.verified", 1, "hook", "default", "pending", 3, 9, 5, "")
+            transaction.add_deliveries([delivery])
 
     def close(self):
         self.connection.close()
@@ -149,6 +163,8 @@ class World:
     def name_of(self, table, row, what):
         if table == "entries" and row["idx"] >= self.covered[row["log"]]:
             return "entries: a row behind the newest checkpoint"
+        if table in SERVING:
+            return f"{table}: anything"
         return f"{table}: {what}"
 
     def size_of(self, row):
@@ -183,6 +199,10 @@ class World:
                     return "the same, packed otherwise"
             except (ValueError, TypeError, zlib.error):
                 pass
+        if column == "count" and not any(
+            b'"amount"' in entry for entry in bundle_oracle.split(row["entries"])
+        ):
+            return "count of a bundle without a delta"
         return column
 
     def edits_of_content(self, row, positions=None, places=None):
@@ -254,6 +274,7 @@ class World:
         needless = {
             "tiles": "a row that the newest checkpoint does not need",
             "keys": "a row that no entry bears",
+            **dict.fromkeys(SERVING, "anything"),
         }.get(table, "a row")
         for copy in self.copies(table, row):
             if table == "bundles":
@@ -287,6 +308,9 @@ class World:
             yield from (row | {"number": row["number"] + 7}, row | {"level": row["level"] + 7})
         elif table == "tenants":
             yield row | {"tenant": "another"}
+        elif table in SERVING:
+            name = self.keys(table)[-1]
+            yield row | {name: row[name] + (1 if isinstance(row[name], int) else "-2")}
 
     def swaps(self, table, rows):
         """Each column exchanged between neighbours; where it is part of the key, so are their places."""

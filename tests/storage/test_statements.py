@@ -58,7 +58,7 @@ DELIVERY = Delivery(LOG, "delta.verified", 1, "hook", "default", "pending", 0, 1
 # They stand right before and right behind it in every index.
 NEIGHBOURS = [(int.from_bytes(LOG, "big") + step).to_bytes(20, "big") for step in (-1, 1)]
 # What statements call a table that they look at twice.
-ALIASES = ("behind", "settled", "lower")
+ALIASES = ("behind", "lower")
 TABLE = re.compile(rf"\b({'|'.join(GROWING)})\b")
 
 

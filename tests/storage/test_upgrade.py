@@ -6,15 +6,22 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
-from tests.fsck import fsck
+from tests.bundle_oracle import join
+from tests.fsck import fsck, fsck_rows
 from tests.support import KEYS, OPERATOR, SECOND, START, FakeClock, delta, refused, seeded, sql_on
 
+from counterfoil.core.checkpoint import parse_checkpoint
 from counterfoil.core.timestamp import month_end, parse_time, to_microseconds
 from counterfoil.engine.engine import Engine
+from counterfoil.engine.stored import key_prefix, read_stored
 from counterfoil.engine.worker import work_through
-from counterfoil.storage import open_store
+from counterfoil.errors import CounterfoilError
+from counterfoil.storage import migrate_store, open_store
 from counterfoil.storage.sql.migrations import upgrade
+from counterfoil.storage.sql.postgres import PostgresDatabase
+from counterfoil.storage.sql.schema import REVISION
 from counterfoil.storage.sql.sqlite import SqliteDatabase
 
 GOLDEN = Path(__file__).parents[1] / "data" / "store-0001.db.gz"
@@ -40,10 +47,10 @@ def rows_in(path):
         }
 
 
-def bring_up(path):
+def bring_up(path, revision="head"):
     database = SqliteDatabase(path)
     with database.engine.begin() as connection:
-        upgrade(connection)
+        upgrade(connection, revision)
     database.engine.dispose()
 
 
@@ -208,3 +215,179 @@ def test_sqlite_counts_months_as_the_engine_does(path, year, month):
     with closing(sqlite3.connect(path)) as connection:
         (close_at,) = connection.execute("SELECT close_at FROM logs WHERE log = ?", (log,)).fetchone()
     assert close_at == month_end(to_microseconds(time))
+
+
+# From revision 0002: what is found by name, time, count and root.
+
+SETTLED = {"bundles": "log, last, first, entries, details", "keys": "log, key_prefix, idx"}
+FILLED = {
+    "bundles": "log, last, time, count",
+    "checkpoints": "log, size, root_prefix",
+    "customers": "log, tenant, customer_id",
+}
+
+
+def settle_as_revision_2(path, width=60):
+    """Bundle what revision 0002 would of alice's log, in two bundles or in more."""
+    log = OPERATOR.log_of("default", "alice")
+    bring_up(path, "0002")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        rows = connection.execute(
+            "SELECT idx, entry, salt, value, key_prefix FROM entries WHERE log = ? AND idx < 102 ORDER BY idx",
+            (log,),
+        ).fetchall()
+        for part in (rows[start : start + width] for start in range(0, len(rows), width)):
+            details = [b"" if salt is None else salt + value for _, _, salt, value, _ in part]
+            connection.execute(
+                "INSERT INTO bundles (log, last, first, entries, details) VALUES (?, ?, ?, ?, ?)",
+                (log, part[-1][0], part[0][0], join([row[1] for row in part]), join(details)),
+            )
+        connection.executemany(
+            "INSERT INTO keys (log, key_prefix, idx) VALUES (?, ?, ?)",
+            [(log, row[4], row[0]) for row in rows if row[4] is not None],
+        )
+        assert connection.execute("DELETE FROM entries WHERE log = ? AND idx < 102", (log,)).rowcount == 102
+
+
+def rows_of(connection, tables):
+    return {
+        table: sorted(tuple(row) for row in connection.execute(f"SELECT {columns} FROM {table}").fetchall())  # noqa: S608  -- names from above
+        for table, columns in tables.items()
+    }
+
+
+def names_in(path):
+    """Return the customers by tenant and name."""
+    with closing(sqlite3.connect(path)) as connection:
+        return {row[1:] for row in rows_of(connection, FILLED)["customers"]}
+
+
+NAMES = {("default", name) for name in DELTAS} | {("other", "alice")}
+
+
+@pytest.fixture
+def settled(path):
+    settle_as_revision_2(path)
+    return path
+
+
+def test_bundles_of_revision_2_stay_and_are_found_by_time(settled, clock):
+    with closing(sqlite3.connect(settled)) as connection:
+        before = rows_of(connection, SETTLED)
+        bring_up(settled)
+        assert rows_of(connection, SETTLED) == before
+    found = examine(settled)
+    assert (found.logs, found.deltas, found.settled) == (4, 137, 102)
+    with closing(open_store(f"sqlite:///{settled}", clock=clock)) as store, store.read() as view:
+        log = OPERATOR.log_of("default", "alice")
+        size = view.heads([log])[log].size
+        times = [to_microseconds(read_stored(row).recorded_at) for row in view.entries(log, 0, size)]
+        asked = [(log, times[index]) for index in (59, 60, 102)]
+        assert view.near_times(asked) == [(0, 59), (60, 101), (102, size)]
+
+
+def test_a_log_of_revision_2_goes_on(settled, clock):
+    bring_up(settled)
+    with closing(open_store(f"sqlite:///{settled}", clock=clock)) as store:
+        engine = Engine(store, OPERATOR, randomness=seeded(9))
+        assert engine.audit("alice", KEYS).deltas == DELTAS["alice"]
+        assert all(answer.replayed for answer in engine.record_many(requests_of("alice")))
+        list(engine.checkpoint_all())
+        assert engine.audit("alice", KEYS).covered == engine.audit("alice", KEYS).entries
+    examine(settled)
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_customers_are_found_by_the_names_that_their_details_say(path, revision):
+    if revision == "0002":
+        settle_as_revision_2(path)
+    bring_up(path)
+    assert names_in(path) == NAMES
+
+
+def test_checkpoints_are_found_by_their_roots(path, clock):
+    bring_up(path)
+    with closing(open_store(f"sqlite:///{path}", clock=clock)) as store, store.read() as view:
+        (row,) = view.checkpoints(OPERATOR.log_of("default", "bob"), limit=9)
+        assert view.checkpoints_by_root(key_prefix(parse_checkpoint(row.note).root), limit=9) == [row]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE bundles SET entries = x'78' WHERE first = 0",
+        "UPDATE bundles SET entries = respelled(entries, 59, 'type', 'tipe') WHERE first = 0",
+        "UPDATE bundles SET details = x'78' WHERE first = 0",
+    ],
+)
+def test_a_damaged_bundle_stops_no_upgrade(settled, clock, damage):
+    assert sql_on(settled, damage) == 1
+    bring_up(settled)
+    with closing(sqlite3.connect(settled)) as connection:
+        (_, _, *nothing), (_, _, time, count) = rows_of(connection, FILLED)["bundles"]
+    assert nothing == [None, None]
+    assert (APRIL < time < MAY, count) == (True, 100)
+    assert names_in(settled) == NAMES - {("default", "alice")}
+    with closing(open_store(f"sqlite:///{settled}", clock=clock)) as store:
+        with pytest.raises(CounterfoilError):
+            Engine(store, OPERATOR).audit("alice", KEYS)
+        assert Engine(store, OPERATOR).audit("bob", KEYS).deltas == DELTAS["bob"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "missing"),
+    [
+        ("UPDATE bundles SET details = respelled(details, 0, 'alice', ' lice') WHERE first = 0", {("default", "alice")}),
+        ("UPDATE bundles SET details = respelled(details, 0, '\"alice\"', '[0,12,3]') WHERE first = 0", {("default", "alice")}),
+        ("UPDATE entries SET value = x'7b7d' WHERE idx = 0", NAMES - {("default", "alice")}),
+        ("UPDATE entries SET value = x'5b5d' WHERE idx = 0", NAMES - {("default", "alice")}),
+        ("UPDATE entries SET value = x'ff' WHERE idx = 0", NAMES - {("default", "alice")}),
+        ("UPDATE entries SET salt = NULL, value = NULL WHERE idx = 0", NAMES - {("default", "alice")}),
+        ("DELETE FROM entries WHERE idx = 0", NAMES - {("default", "alice")}),
+        ("DELETE FROM logs WHERE tenant = 'default'", NAMES - {("other", "alice")}),
+        ("INSERT INTO bundles (log, last, first, entries, details) SELECT log, 9, 0, entries, details FROM bundles WHERE first = 0", set()),
+        ("INSERT INTO entries SELECT log, 0, x'00', NULL, zeroblob(32), x'7b7d' FROM bundles WHERE first = 0", set()),
+    ],
+)  # fmt: skip
+def test_who_is_named_by_nothing_that_reads_gets_no_name(settled, damage, missing):
+    assert sql_on(settled, damage) > 0
+    bring_up(settled)
+    assert names_in(settled) == NAMES - missing
+
+
+def test_a_damaged_note_stops_no_upgrade(path, clock):
+    log = OPERATOR.log_of("default", "bob")
+    assert sql_on(path, "UPDATE checkpoints SET note = x'00' WHERE log = ?", log) == 1
+    bring_up(path)
+    with closing(sqlite3.connect(path)) as connection:
+        rows = rows_of(connection, FILLED)["checkpoints"]
+    assert len(rows) == 4
+    assert {row[0] for row in rows if row[2] is None} == {log}
+    with closing(open_store(f"sqlite:///{path}", clock=clock)) as store, pytest.raises(CounterfoilError):
+        Engine(store, OPERATOR).audit("bob", KEYS)
+
+
+def test_of_more_bundles_than_are_read_at_once_none_is_missed(path):
+    settle_as_revision_2(path, width=1)
+    bring_up(path)
+    assert examine(path).settled == 102
+    assert names_in(path) == NAMES
+
+
+def test_it_is_brought_up_on_postgresql_as_on_sqlite(settled, postgres_url, clock):
+    database = PostgresDatabase(postgres_url)
+    with database.engine.begin() as connection:
+        upgrade(connection, "0002")
+    database.engine.dispose()
+    tables = {**COLUMNS, **SETTLED, "logs": f"{COLUMNS['logs']}, close_at"}
+    with closing(sqlite3.connect(settled)) as source, psycopg.connect(postgres_url) as target:
+        for table, rows in rows_of(source, tables).items():
+            marks = ", ".join(["%s"] * len(rows[0]))
+            insert = f"INSERT INTO {table} ({tables[table]}) VALUES ({marks})"  # noqa: S608  -- names from above
+            target.cursor().executemany(insert, rows)
+    bring_up(settled)
+    assert migrate_store(postgres_url, clock=clock) == ("0002", REVISION)
+    with closing(sqlite3.connect(settled)) as source, psycopg.connect(postgres_url) as target:
+        assert rows_of(target, FILLED) == rows_of(source, FILLED)
+        assert rows_of(target, FILLED)["customers"]
+        fsck_rows(target, operator=OPERATOR.name, public_key=OPERATOR.signer.public_key, mark="%s")

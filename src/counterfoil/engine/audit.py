@@ -1,7 +1,7 @@
 """Auditing a log from the store: everything is recomputed from the exact bytes, nothing is taken from a flag.
 
-Besides what `core.audit` checks of any log, this holds what the store keeps for its own use against it: heads, key
-prefixes and tiles.
+Besides what `core.audit` checks of any log, this holds what the store keeps for its own use against it: heads, tiles,
+and what things are found by (`hints`).
 
 What it can find is any change to what a checkpoint covers.  It cannot find a consistent edit of what no checkpoint
 covers yet, nor a log that was set back together with its checkpoints: for that somebody must remember a newer one.
@@ -21,6 +21,7 @@ from counterfoil.core.details import customer_of
 from counterfoil.core.entry import DELTA, SEAL, Entry
 from counterfoil.core.reference import Origin
 from counterfoil.core.tiles import Tile
+from counterfoil.engine.hints import Places, check_keys, check_name, check_roots
 from counterfoil.engine.store import Head, Store, StoredCheckpoint, StoredEntry, TileKey
 from counterfoil.engine.stored import (
     check_signed_once,
@@ -92,15 +93,20 @@ class _Replay:
         self._checkpoints = _checkpoints(store, head)
         self._due = next(self._checkpoints, None)
         self._sealed_size = 0
+        self._places = Places(head.log)
+        # Of the checkpoints of a page, how each root begins.
+        self._roots: dict[int, int] = {}
 
     def take(self, page: list[StoredEntry]) -> None:
-        keys: dict[int, tuple[bytes, int]] = {}
+        keys: dict[int, int] = {}
+        entries: list[Entry] = []
         for row in page:
             entry = self._audit.entry(row.entry, row.salt, row.value)
+            entries.append(entry)
             if row.index != entry.index:
                 raise log_corrupt(row.log, f"entry {entry.index} is stored at index {row.index}")
             if entry.type == DELTA:
-                keys[row.index] = (row.log, key_prefix(bytes.fromhex(entry.key)))
+                keys[row.index] = key_prefix(bytes.fromhex(entry.key))
             elif entry.type == SEAL:
                 self._sealed_size = entry.index + 1
                 self._require_checkpoint()
@@ -108,20 +114,18 @@ class _Replay:
                 _check_customer(row, entry, self._reference_of)
             if self._due is not None and self._due.size <= entry.index + 1:
                 self._take_checkpoint(self._due)
-        self._check_keys(keys)
+        with self._store.read() as view:
+            if not entries[0].index:
+                check_name(view, self._head, page[0], entries[0])
+            check_keys(view, self._head.log, keys)
+            check_roots(view, self._head.log, self._roots)
+            self._places.take(view, entries)
+        self._roots.clear()
         # Behind the newest checkpoint there need be no tiles yet.
         complete = self._audit.take_tiles().items()
         self._check_tiles(
             {tile: hashes for tile, hashes in complete if tile.end <= self._head.checkpoint_size}
         )
-
-    def _check_keys(self, keys: dict[int, tuple[bytes, int]]) -> None:
-        """Refuse entries that a repeated request would not find by its key."""
-        with self._store.read() as view:
-            found = view.find_keys(list(keys.values()))
-        for index, key in keys.items():
-            if index not in found.get(key, ()):
-                raise log_corrupt(self._head.log, f"entry {index} is stored under another key")
 
     def _require_checkpoint(self) -> None:
         """Refuse a seal whose checkpoint is gone: it has one before the next seal is appended."""
@@ -136,6 +140,7 @@ class _Replay:
                 due.log, f"a checkpoint of size {checkpoint.size} is stored as of size {due.size}"
             )
         check_signed_once(due.log, checkpoint)
+        self._roots[due.size] = key_prefix(checkpoint.root)
         self._due = next(self._checkpoints, None)
         if self._due is None:
             self._check_tiles(self._audit.partial_tiles())
@@ -148,6 +153,8 @@ class _Replay:
         report = self._audit.finish()
         if (report.entries, self._sealed_size) != (self._head.size, self._head.sealed_size):
             raise log_corrupt(self._head.log, "its head is not that of its entries")
+        with self._store.read() as view:
+            self._places.finish(view)
         return report
 
     def _check_tiles(self, tiles: dict[Tile, bytes]) -> None:
