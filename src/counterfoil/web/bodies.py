@@ -100,8 +100,8 @@ async def _read_bytes(request: Request, headers: Mapping[bytes, bytes], services
         raise EngineError(
             "unsupported-media-type", "the body is sent as Content-Type: application/json, in UTF-8"
         )
-    if b"content-encoding" in headers:
-        raise EngineError("unsupported-media-type", "the body is sent as it is, without Content-Encoding")
+    if b"content-encoding" in headers or headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        raise EngineError("unsupported-media-type", "the body is sent as it is, without a coding")
     # Step 2: bounds.
     most = services.settings.body_bytes_max
     length = headers.get(b"content-length", b"0")

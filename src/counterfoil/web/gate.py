@@ -70,8 +70,8 @@ class Gate:
         method: str = scope["method"]
         exchange = _Exchange(send, f"{self._start}-{next(self._numbers):x}", bodiless=method == "HEAD")
         if exchange.bodiless:
-            # The answer is that of GET, without its body.
-            scope["method"] = "GET"
+            # The answer is that of GET, without its body; the server that sends it must know that it was HEAD.
+            scope = {**scope, "method": "GET"}
         lane = self._lanes.get((scope["method"], scope["path"]))
         self._at_work += 1
         try:

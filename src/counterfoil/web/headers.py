@@ -9,7 +9,14 @@ from counterfoil.errors import EngineError
 
 # Two of one kind would be read differently by a proxy and by us.
 _ONCE: Final = frozenset(
-    {b"x-api-key", b"idempotency-key", b"content-type", b"content-encoding", b"content-length"}
+    {
+        b"x-api-key",
+        b"idempotency-key",
+        b"content-type",
+        b"content-encoding",
+        b"content-length",
+        b"transfer-encoding",
+    }
 )
 
 

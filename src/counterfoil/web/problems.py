@@ -14,11 +14,11 @@ Source: docs/api/errors.md, docs/spec/errors.md.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-import orjson
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -157,7 +157,8 @@ def problem(error: CounterfoilError, *, headers: Mapping[str, str] | None = None
         # What is left of the body is not waited for.
         more["Connection"] = "close"
     document["error"] = envelope
-    return Response(orjson.dumps(document), kind.status, more, media_type=MEDIA_TYPE)
+    # In ASCII: a field may be called as somebody likes who wants it to do something in a terminal.
+    return Response(json.dumps(document, separators=(",", ":")), kind.status, more, media_type=MEDIA_TYPE)
 
 
 def detail_of(error: CounterfoilError) -> str:
