@@ -10,6 +10,7 @@ from tests.bench.checkpointing import checkpoint_many
 from tests.bench.growth import one_log
 from tests.bench.proving import cold_start, tree, verify
 from tests.bench.recording import single_records
+from tests.bench.serving import serve_reads, serve_writes
 from tests.bench.storing import stored
 from tests.bench.world import Figure
 
@@ -42,5 +43,7 @@ MEASURES = {
     "batch_record": Measure(batch_record, 100_000, 1_000_000, DATABASES),
     "checkpoint_many": Measure(checkpoint_many, 100_000, 1_000_000, DATABASES, runs=1),
     "one_log": Measure(one_log, 1_000_000, 10_000_000, DATABASES, runs=1),
+    "serve_writes": Measure(serve_writes, 20_000, 100_000, DATABASES),
+    "serve_reads": Measure(serve_reads, 1_000_000, 10_000_000, DATABASES, runs=1),
     "stored": Measure(stored, 1_000_000, 5_000_000, DATABASES, runs=1),
 }

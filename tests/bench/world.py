@@ -67,12 +67,12 @@ class Watch:
 def fresh_engine(database: str) -> Iterator[tuple[Engine, str]]:
     """An engine over a new store, with the settings that every store has, and the store's URL."""
     gc.freeze()  # as the commands do
-    with _fresh_place(database) as url, closing(open_store(url, clock=HostClock(), create=True)) as store:
+    with fresh_place(database) as url, closing(open_store(url, clock=HostClock(), create=True)) as store:
         yield Engine(store, OPERATOR), url
 
 
 @contextmanager
-def _fresh_place(database: str) -> Iterator[str]:
+def fresh_place(database: str) -> Iterator[str]:
     if database == "sqlite":
         with tempfile.TemporaryDirectory(dir=DISK, prefix="counterfoil-bench-") as folder:
             yield f"sqlite:///{folder}/store.db"

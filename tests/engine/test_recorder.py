@@ -610,3 +610,43 @@ class TestClosing:
             "assert os.waitstatus_to_exitcode(status) == 7\n"
             "assert recorder.record(Delta('alice', '1', 'usage')).entry.index == 2\n",
         )
+
+
+class TestSeveral:
+    def test_they_are_answered_in_their_order(self, engine):
+        with Recorder(engine) as recorder:
+            answers = recorder.submit_many([delta("1"), delta("0"), delta("3", "bob")]).result(10)
+        assert [getattr(each, "code", None) for each in answers] == [None, "amount-out-of-range", None]
+        assert [answers[0].entry.amount, answers[2].entry.amount] == [10**9, 3 * 10**9]
+
+    def test_they_stay_together_in_one_transaction(self, engine, monkeypatch):
+        sizes = []
+        record_many = engine.record_many
+        monkeypatch.setattr(
+            engine, "record_many", lambda deltas: sizes.append(len(deltas)) or record_many(deltas)
+        )
+        with Recorder(engine, queue_items=4) as recorder:
+            waiting = [recorder.submit_many([delta(), delta(), delta()], timeout_seconds=10) for _ in range(5)]
+            assert all(len(each.result(10)) == 3 for each in waiting)
+        assert sizes == [3] * 5
+
+    def test_none_and_more_than_the_queue_holds_are_refused(self, engine):
+        with Recorder(engine, queue_items=2) as recorder:
+            for count in (0, 3):
+                with refused("invalid-field", field="batch"):
+                    recorder.submit_many([delta()] * count)
+
+    def test_those_that_were_cancelled_are_not_recorded(self, engine, monkeypatch):
+        release = threading.Event()
+        record_many = engine.record_many
+        monkeypatch.setattr(engine, "record_many", lambda deltas: release.wait(10) and record_many(deltas))
+        with Recorder(engine) as recorder:
+            first = recorder.submit(delta("1"))
+            while not first.running():
+                time.sleep(0.001)
+            cancelled = recorder.submit_many([delta("2"), delta("3")])
+            kept = recorder.submit_many([delta("4")])
+            assert cancelled.cancel()
+            release.set()
+            assert kept.result(10)[0].entry.count == 2
+        assert engine.customer("alice").count == 2

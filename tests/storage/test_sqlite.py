@@ -481,13 +481,17 @@ def test_each_error_of_sqlite_has_its_code(path, number, running, committing):
 
 
 def test_an_io_error_at_commit_leaves_the_outcome_unknown(store, monkeypatch):
-    def broken(_connection):
+    insist = sqlite._insist
+
+    def broken(connection, statement):
+        if statement != "COMMIT":
+            return insist(connection, statement)
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(store._database.engine.dialect, "do_commit", broken)
+        patch.setattr(sqlite, "_insist", broken)
         refusal("commit-outcome-unknown", append, store, 0)
     # The connection that failed is given up, and with it what it had begun.
     append(store, 0)

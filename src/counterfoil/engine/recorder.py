@@ -17,8 +17,9 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from copy import copy
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.record import Recorded
@@ -90,7 +91,7 @@ class Recorder:
         """
         if threading.current_thread() is self._thread:
             raise EngineError("usage", "a callback of the recorder cannot wait for it: submit instead")
-        batch, place = self._enter(delta, timeout_seconds, None)
+        batch, place = self._enter([delta], timeout_seconds, None)
         # Nothing else goes between coming through and letting the next one in, not even an interrupt.
         with batch.answered:
             pass
@@ -117,7 +118,28 @@ class Recorder:
                 recorded; `unsafe-settings` after a fork.
         """
         future: Future[Recorded] = Future()
-        self._enter(delta, timeout_seconds, future)
+        self._enter([delta], timeout_seconds, _One(future))
+        return future
+
+    def submit_many(self, deltas: Sequence[Delta], *, timeout_seconds: float = 0) -> Future[list[Answer]]:
+        """Hand several deltas in, which stay together in one transaction; otherwise as `submit`.
+
+        Args:
+            deltas: at least one, and not more than the queue holds.
+            timeout_seconds: how long to wait for room in the queue.
+
+        Returns:
+            a future of the answers in the order of the deltas, where one that was refused has its refusal.
+
+        Raises:
+            EngineError: as `submit`; `invalid-field`, where they are none or too many.
+        """
+        if not 1 <= len(deltas) <= self._queue_items:
+            raise EngineError(
+                "invalid-field", f"1 to {self._queue_items} deltas are handed in at a time", field="batch"
+            )
+        future: Future[list[Answer]] = Future()
+        self._enter(deltas, timeout_seconds, _Several(future, len(deltas)))
         return future
 
     def close(self) -> None:
@@ -134,32 +156,32 @@ class Recorder:
             atexit.unregister(self.close)
 
     def _enter(
-        self, delta: Delta, timeout_seconds: float, future: Future[Recorded] | None
+        self, deltas: Sequence[Delta], timeout_seconds: float, waiting: _Waiting | None
     ) -> tuple[_Batch, int]:
-        """Put a delta into the batch that gathers; return that and the place in it."""
+        """Put deltas into the batch that gathers; return that and the place of the first in it."""
         # Before the lock, which a thread of the parent may have held in the moment of the fork.
         if os.getpid() != self._process:
             raise EngineError(
                 "unsafe-settings", "this recorder was started before a fork: make one in each process"
             )
         with self._lock:
-            if len(self._gathering.deltas) >= self._queue_items:
-                self._room.wait_for(self._has_room, timeout_seconds)
+            most = self._queue_items - len(deltas)
+            if len(self._gathering.deltas) > most:
+                self._room.wait_for(
+                    lambda: self._closed or len(self._gathering.deltas) <= most, timeout_seconds
+                )
             if self._closed:
                 raise EngineError("store-unavailable", "the recorder is closed, nothing was recorded")
             batch = self._gathering
             place = len(batch.deltas)
-            if place >= self._queue_items:
+            if place > most:
                 raise EngineError("store-unavailable", "the recorder's queue is full, nothing was recorded")
-            batch.deltas.append(delta)
-            if future is not None:
-                batch.futures[place] = future
-            if place + 1 >= self._wanted:
+            batch.deltas.extend(deltas)
+            if waiting is not None:
+                batch.waiting[place] = waiting
+            if len(batch.deltas) >= self._wanted:
                 self._work.notify()
             return batch, place
-
-    def _has_room(self) -> bool:
-        return self._closed or len(self._gathering.deltas) < self._queue_items
 
     def _has_work(self) -> bool:
         return self._closed or len(self._gathering.deltas) >= self._wanted
@@ -200,50 +222,81 @@ class _Batch:
 
     Attributes:
         deltas: in order of arrival.
-        futures: by place, of those that were submitted.
+        waiting: by the place of their first delta, those that were submitted.
         answers: by place, from the moment that `answered` can be acquired.
         answered: held until then.  A turnstile: who comes through lets the next one in, so that waiting threads wake
             one after the other.  All at once they would fight for the interpreter, and a quarter of the rate be lost.
     """
 
-    __slots__ = ("answered", "answers", "deltas", "futures")
+    __slots__ = ("answered", "answers", "deltas", "waiting")
 
     def __init__(self) -> None:
         self.deltas: list[Delta] = []
-        self.futures: dict[int, Future[Recorded]] = {}
+        self.waiting: dict[int, _Waiting] = {}
         self.answers: dict[int, Answer] = {}
         self.answered = threading.Lock()
         self.answered.acquire()
 
     def claim(self) -> list[int]:
         """Return the places to record, without those that were cancelled; the others no longer can be."""
-        cancelled = {place for place, future in self.futures.items() if not _claim(future)}
+        cancelled = {
+            each
+            for place, waiting in self.waiting.items()
+            if not _claim(waiting.future)
+            for each in range(place, place + waiting.count)
+        }
         return [place for place in range(len(self.deltas)) if place not in cancelled]
 
     def answer(self, answers: dict[int, Answer]) -> None:
         """Let everybody have their answer."""
         self.answers = answers
         self.answered.release()
-        for place, future in self.futures.items():
+        for place, waiting in self.waiting.items():
             if place in answers:
-                _settle(future, answers[place])
+                waiting.settle([answers[each] for each in range(place, place + waiting.count)])
 
 
-def _claim(future: Future[Recorded]) -> bool:
+class _One:
+    """Somebody who handed in one delta."""
+
+    __slots__ = ("future",)
+    count: Final = 1
+
+    def __init__(self, future: Future[Recorded]) -> None:
+        self.future = future
+
+    def settle(self, answers: Sequence[Answer]) -> None:
+        [answer] = answers
+        # Of a callback, or of whoever answered it before: no reason to let others wait.
+        with suppress(BaseException):
+            if isinstance(answer, CounterfoilError):
+                self.future.set_exception(answer)
+            else:
+                self.future.set_result(answer)
+
+
+class _Several:
+    """Somebody who handed in several."""
+
+    __slots__ = ("count", "future")
+
+    def __init__(self, future: Future[list[Answer]], count: int) -> None:
+        self.future = future
+        self.count = count
+
+    def settle(self, answers: Sequence[Answer]) -> None:
+        with suppress(BaseException):  # as above
+            self.future.set_result(list(answers))
+
+
+_Waiting = _One | _Several
+
+
+def _claim(future: Future[Any]) -> bool:
     try:
         return future.set_running_or_notify_cancel()
     except RuntimeError:  # whoever holds it has answered it
         return False
-
-
-def _settle(future: Future[Recorded], answer: Answer) -> None:
-    try:
-        if isinstance(answer, CounterfoilError):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
-    except BaseException:  # noqa: BLE001, S110  -- of a callback, or it was answered: no reason to let others wait
-        pass
 
 
 def _copy(refusal: CounterfoilError) -> CounterfoilError:

@@ -23,6 +23,9 @@ from counterfoil.web.logs import LOGGER
 
 # Between two looks for events to send, and between two tries of what has failed.
 _BREATH_SECONDS: Final = 1.0
+# Checkpointing rests so many times as long as it took: it shares the machine, and on SQLite the lock, with those who
+# record, and an entry more under a checkpoint costs less than a checkpoint more.
+_RESTS: Final = 4
 
 
 class Stop(Protocol):
@@ -51,7 +54,7 @@ def keep_working(
         operator: who signs; the store's owner.
         stop: the wish to end.
         send: sends an event.
-        checkpoint_seconds: between two looks for what is to be checkpointed; 0 to leave that to others.
+        checkpoint_seconds: between two looks for what is to be checkpointed, at least; 0 to leave that to others.
         steady: seconds that only grow.
 
     Raises:
@@ -65,9 +68,9 @@ def keep_working(
         while not stop.is_wanted():
             rest = _BREATH_SECONDS
             try:
-                if checkpoint_seconds and steady() >= due:
+                if checkpoint_seconds and (began := steady()) >= due:
                     _checkpoint(store, operator, stop)
-                    due = steady() + checkpoint_seconds
+                    due = steady() + max(checkpoint_seconds, _RESTS * (steady() - began))
                 if deliverer.run_once():
                     rest = 0
             except EngineError as error:

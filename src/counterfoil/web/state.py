@@ -21,6 +21,8 @@ from counterfoil.limits import REQUEST_BYTES_MAX, REQUEST_SECONDS_MAX
 from counterfoil.web.summaries import Summaries
 
 _NANOSECONDS_OF_MICROSECOND: Final = 1_000
+# Of one tenant in one process, which is also what one transaction records at most: five of the largest batches.
+_QUEUE_ITEMS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class Services:
         recorder = self._recorders.get(tenant)
         if recorder is None:
             with self._lock:
-                recorder = self._recorders.get(tenant) or Recorder(self.engine(tenant))
+                recorder = self._recorders.get(tenant) or Recorder(
+                    self.engine(tenant), queue_items=_QUEUE_ITEMS
+                )
                 self._recorders[tenant] = recorder
         return recorder
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +76,8 @@ _CODES: Final = {
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: "log-corrupt",
     sqlite3.SQLITE_CONSTRAINT_UNIQUE: "log-corrupt",
 }
+# How long a writer sleeps before it asks for a lock again that another process holds.
+_ASK_AGAIN_SECONDS: Final = 0.001
 _SURELY_NOT_COMMITTED: Final = {"store-unavailable", "out-of-space"}
 
 
@@ -115,6 +118,7 @@ class SqliteDatabase:
         )
         event.listen(self.engine, "connect", _apply_settings)
         event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "commit", _commit)
 
     def make_file(self) -> None:
         """Make the file if there is none, for the owner alone, because it holds customers' details.
@@ -272,5 +276,41 @@ def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reading", False):
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _insist(connection, "BEGIN IMMEDIATE")
+
+
+def _commit(connection: Connection) -> None:
+    if not connection.get_execution_options().get("reading", False):
+        # Behind it the driver has nothing left to commit.
+        _insist(connection, "COMMIT")
+
+
+def _insist(connection: Connection, statement: str) -> None:
+    """Run what other processes may keep waiting, again and again until it passes or the wait is over.
+
+    SQLite would wait by itself, but asks again ever more rarely, at last ten times a second: two processes that both
+    write, a server and its worker say, would spend most of their time asleep while nobody holds the lock.
+    """
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql(statement)
+            except DBAPIError as error:
+                if _code_of(error.orig) != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+            time.sleep(_ASK_AGAIN_SECONDS)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_SECONDS * 1_000}")
+
+
+def _code_of(error: BaseException | None) -> int:
+    """Return SQLite's primary result code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import count
 from typing import Final
 
 import orjson
@@ -15,8 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from counterfoil.engine.record import Recorded
+from counterfoil.engine.recorder import Answer
 from counterfoil.engine.request import Delta
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import EXIT_IO, CounterfoilError
 from counterfoil.web.access import SCHEME, Caller, admit
 from counterfoil.web.answers import REPLAYED, answer, embedded
 from counterfoil.web.batches import attempt_item, described_item, items_of
@@ -27,7 +29,7 @@ from counterfoil.web.models import BatchAnswer, BatchBody, DeltaBody, RecordedDe
 from counterfoil.web.openapi import answers, body_of
 from counterfoil.web.reading import read_delta
 from counterfoil.web.routing import check_query, new_router
-from counterfoil.web.state import services_of
+from counterfoil.web.state import Services, services_of
 
 router: Final = new_router("Deltas")
 
@@ -102,18 +104,13 @@ async def record_batch(request: Request) -> Response:
     items = items_of(await read_object(request, headers, services))
     batch_key = idempotency_key(headers)
 
-    def record() -> list[tuple[Recorded | CounterfoilError, dict[str, object]]]:
-        read = [attempt_item(item, position, batch_key) for position, item in enumerate(items)]
-        valid = [each for each in read if isinstance(each, Delta)]
-        recorded = iter(caller.engine.record_many(valid))
-        outcomes = [next(recorded) if isinstance(each, Delta) else each for each in read]
-        return [
-            (outcome, described_item(position, item, outcome))
-            for position, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
-        ]
-
-    outcomes = await run_in_threadpool(record)
-    done = [outcome for outcome, _ in outcomes if isinstance(outcome, Recorded)]
+    read = await run_in_threadpool(
+        lambda: [attempt_item(item, position, batch_key) for position, item in enumerate(items)]
+    )
+    recorded = iter(await _record_all(services, caller, [each for each in read if isinstance(each, Delta)]))
+    outcomes = [next(recorded) if isinstance(each, Delta) else each for each in read]
+    described = await run_in_threadpool(lambda: list(map(described_item, count(), items, outcomes)))
+    done = [outcome for outcome in outcomes if isinstance(outcome, Recorded)]
     replayed = sum(outcome.replayed for outcome in done)
     metrics.deltas("recorded", len(done) - replayed)
     metrics.deltas("replayed", replayed)
@@ -121,11 +118,26 @@ async def record_batch(request: Request) -> Response:
     data = {
         "totalQueued": len(done),
         "totalFailed": len(outcomes) - len(done),
-        "results": [described for _, described in outcomes],
+        "results": described,
     }
     if len(done) > replayed:
         return answer(data, 201)
     return answer(data, 200, REPLAYED if replayed else None)
+
+
+async def _record_all(services: Services, caller: Caller, deltas: list[Delta]) -> list[Answer]:
+    """Record deltas in one transaction, which those of other requests may share.
+
+    Raises:
+        EngineError: what became of that transaction, where nothing was recorded or nobody knows.
+    """
+    if not deltas:
+        return []
+    answers = await asyncio.wrap_future(services.recorder(caller.tenant).submit_many(deltas))
+    for each in answers:
+        if isinstance(each, CounterfoilError) and (each.exit_status == EXIT_IO or each.code == "internal"):
+            raise each
+    return answers
 
 
 def _resolved(caller: Caller, delta: Delta, reference_id: str) -> Delta:
