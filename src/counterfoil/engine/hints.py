@@ -78,8 +78,7 @@ class Places:
     def __init__(self, log: bytes) -> None:
         self._log = log
         self._base = 0
-        self._times: list[int] = []
-        self._counts: list[int] = []
+        self._entries: list[Entry] = []
 
     def take(self, view: ReadTransaction, entries: Sequence[Entry]) -> None:
         """Hold what is said of the next entries.
@@ -87,13 +86,12 @@ class Places:
         Raises:
             EngineError: `log-corrupt`.
         """
-        self._times += [to_microseconds(entry.recorded_at) for entry in entries]
-        self._counts += [entry.count for entry in entries]
-        self._walk(view.near_times, self._times)
-        self._walk(view.near_counts, self._counts)
+        self._entries += entries
+        self._walk(view.near_times, _time_of)
+        self._walk(view.near_counts, _count_of)
         # Of the last one the end is known, and what is behind it is not.
-        self._base += len(self._times) - 1
-        self._times, self._counts = self._times[-1:], self._counts[-1:]
+        self._base += len(self._entries) - 1
+        self._entries = self._entries[-1:]
 
     def finish(self, view: ReadTransaction) -> None:
         """Hold what is said of what comes after the last entry; there may be more entries by now.
@@ -102,24 +100,24 @@ class Places:
             EngineError: `log-corrupt`.
         """
         size = self._base + 1
-        for near, (last,) in ((view.near_times, self._times), (view.near_counts, self._counts)):
-            ((_, high),) = near([(self._log, last + 1)])
+        for near, value_of in ((view.near_times, _time_of), (view.near_counts, _count_of)):
+            ((_, high),) = near([(self._log, value_of(self._entries[-1]) + 1)])
             if high < size:
                 raise self._refusal(size)
 
-    def _walk(self, near: _Near, values: Sequence[int]) -> None:
+    def _walk(self, near: _Near, value_of: Callable[[Entry], int]) -> None:
         # Whatever is not above the first value may be reached before it.
-        wanted = values[0] + (self._base > 0)
-        while wanted <= values[-1]:
-            end = self._check(near, values, wanted)
-            last = values[min(end - self._base, len(values) - 1)]
+        wanted = value_of(self._entries[0]) + (self._base > 0)
+        while wanted <= value_of(self._entries[-1]):
+            end = self._check(near, value_of, wanted)
+            last = value_of(self._entries[min(end - self._base, len(self._entries) - 1)])
             if last > wanted:
-                self._check(near, values, last)
+                self._check(near, value_of, last)
             wanted = last + 1
 
-    def _check(self, near: _Near, values: Sequence[int], wanted: int) -> int:
+    def _check(self, near: _Near, value_of: Callable[[Entry], int], wanted: int) -> int:
         """Hold the range of one value against its place; return where the range ends."""
-        place = self._base + bisect_left(values, wanted)
+        place = self._base + bisect_left(self._entries, wanted, key=value_of)
         ((low, high),) = near([(self._log, wanted)])
         if not low <= place <= high:
             raise self._refusal(place)
@@ -127,3 +125,11 @@ class Places:
 
     def _refusal(self, place: int) -> EngineError:
         return log_corrupt(self._log, f"by time or count entry {place} is looked for where it is not")
+
+
+def _time_of(entry: Entry) -> int:
+    return to_microseconds(entry.recorded_at)
+
+
+def _count_of(entry: Entry) -> int:
+    return entry.count
