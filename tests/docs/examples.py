@@ -2,8 +2,8 @@ r"""The shell sessions of the documentation, run as they stand.
 
 A page's blocks of ```console are one session, from the top of the page to its end, in a folder of its own:
 
-    $ counterfoil record cust_001 -12.5 \        a command; the lines that go on with it begin with "> "
-    >     --reason api_call
+    $ counterfoil record cust_001 -12.5 \        a command; the lines that go on with it begin with "> ",
+    >     --reason api_call                        an empty one is ">" alone
     recorded  0xdc4d...42e.1  -12.5 credits ...  what it prints, standard output and standard error as they come
     ...                                          stands for any number of lines, and within a line for any text
     $ echo $?                                    what follows a command that is to fail; every other ends with 0
@@ -90,7 +90,7 @@ def steps(text):
             if line.startswith("$ "):
                 found.append(Step(number, line[2:], [], number + 1))
                 continues = True
-            elif continues and line.startswith("> "):
+            elif continues and (line == ">" or line.startswith("> ")):
                 last = found.pop()
                 found.append(Step(last.line, f"{last.command}\n{line[2:]}", [], number + 1))
             else:
