@@ -5,9 +5,13 @@ import re
 import psycopg
 import pytest
 
+from counterfoil.engine.apikeys import find_key
 from counterfoil.engine.engine import Engine
+from counterfoil.engine.webhook_deliveries import Attempt, settle, spread, take_due
+from counterfoil.engine.webhooks import add_webhook
 from counterfoil.engine.worker import work_through
 from counterfoil.errors import CounterfoilError
+from counterfoil.limits import INTEGER_MAX
 from counterfoil.storage import open_store
 from counterfoil.storage.sql import postgres as module
 from counterfoil.storage.sql.schema import METADATA
@@ -38,6 +42,7 @@ def shop(postgres, postgres_template):
                 connection.execute(statement.replace("TO counterfoil;", f"TO {name}"))
             store = open_store(owner, clock=lambda: 0)
             Engine(store, OPERATOR)
+            add_webhook(store, "default", "https://example.com", randomness=seeded())
             store.close()
             yield connection, name, owner.replace("postgres@", f"{name}@")
 
@@ -63,8 +68,24 @@ def work(url):
         assert engine.record(delta(idempotency_key="again")).entry.index > 0
         engine.checkpoint("alice", refresh=True)
         assert engine.receipt(answers[0].record_id)
+        assert engine.customer_page([], limit=9)[1] == 2
+        assert find_key(store, "none") is None
+        deliver(store)
     finally:
         store.close()
+
+
+def deliver(store):
+    """What a server does with what was announced, but for sending it."""
+    while spread(store):
+        pass
+    taken = take_due(store, lambda webhooks: [(each, 9) for each in webhooks], limit=9)
+    assert len(taken) == 9
+    settle(store, [(each.delivery, Attempt(True, True, "")) for each in taken], randomness=seeded())
+    with store.write() as transaction:
+        # For a webhook that somebody removed meanwhile.
+        transaction.remove_webhook("gone")
+        assert transaction.prune_deliveries(INTEGER_MAX, limit=99) == 9
 
 
 def test_the_rights_of_the_page_are_enough(shop):
@@ -79,8 +100,8 @@ def test_there_is_a_right_for_every_table():
 @pytest.mark.parametrize(("right", "table"), RIGHTS)
 def test_each_of_the_rights_is_needed(shop, right, table):
     connection, name, url = shop
-    # Of a store that has no logs yet.
-    connection.execute(f"TRUNCATE {', '.join(METADATA.tables.keys() - {'identity'})}")
+    # Of a store that has no logs yet, and somebody to announce to.
+    connection.execute(f"TRUNCATE {', '.join(METADATA.tables.keys() - {'identity', 'webhooks'})}")
     connection.execute(f"REVOKE {right} ON {table} FROM {name}")
     try:
         with pytest.raises(CounterfoilError, match="permission denied") as caught:
@@ -103,9 +124,9 @@ def test_the_settings_of_the_table_are_those_that_are_checked():
 def test_the_statements_for_citus_name_every_table_once_and_keep_logs_together():
     text = TEXTS["scaling"]
     distributed = re.findall(
-        r"create_distributed_table\('([a-z]+)', 'log'(, colocate_with => 'logs')?\)", text
+        r"create_distributed_table\('([a-z_]+)', 'log'(, colocate_with => 'logs')?\)", text
     )
-    reference = re.findall(r"create_reference_table\('([a-z]+)'\)", text)
+    reference = re.findall(r"create_reference_table\('([a-z_]+)'\)", text)
     assert sorted([name for name, _ in distributed] + reference) == sorted(METADATA.tables)
     for name, colocated in distributed:
         assert next(iter(METADATA.tables[name].primary_key)).name == "log"
