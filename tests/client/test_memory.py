@@ -191,6 +191,15 @@ class TestDamage:
             with refused("malformed"):
                 memory.of_reference(REFERENCES[0])
 
+    def test_so_is_another_root_of_the_same_size(self, kept, tmp_path):
+        memory = opened(kept)
+        assert memory.of_reference(REFERENCES[0]) == checkpoint(3)
+        other = tmp_path / "other.json"
+        opened(other).advance(None, checkpoint(3, fill=8))
+        kept.write_bytes(other.read_bytes())
+        with refused("malformed"):
+            memory.of_reference(REFERENCES[0])
+
     def test_so_is_one_that_lost_a_log(self, kept):
         old = kept.read_bytes()
         memory = opened(kept)
@@ -233,7 +242,11 @@ class TestTheSystem:
         with refused("io-error"):
             opened(path)
 
-    def test_so_is_one_that_is_not_there(self, tmp_path):
+    def test_what_is_no_path_is_a_wrong_call(self):
+        with refused("usage"):
+            opened("seen\0.json")
+
+    def test_a_folder_that_is_not_there_is_an_io_error(self, tmp_path):
         with refused("io-error"):
             opened(tmp_path / "missing" / "seen.json")
 

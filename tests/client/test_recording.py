@@ -94,6 +94,13 @@ class TestOne:
         with refused("malformed"):
             client.record("cust_001", -1, "correction", adjusts=ids[1])
 
+    def test_whichever_way_that_is_named(self, server, client):
+        ids = [client.record("cust_001", 1, "first").record_id for _ in range(2)]
+        assert client.record("cust_001", -1, "correction", adjusts={"recordId": ids[1]})
+        server.lies["/delta"] = lambda request: _changed(server.answer(request), {"entry.adjusts": "1"})
+        with refused("malformed"):
+            client.record("cust_001", -1, "correction", adjusts={"recordId": ids[1]})
+
     def test_or_adjusts_none_where_one_was_named(self, server, client):
         client.record("cust_001", 1, "first", reference_id="line_001")
         with refused("malformed"):  # this little server knows no references
@@ -183,10 +190,15 @@ class TestState:
             client.delta(record_id)
         assert not server.requests
 
-    def test_a_customer_of_another_name_is_refused(self, server, client):
-        server.lies["/cust_001"] = lambda _: success({"customerId": "cust_002"})
-        with refused("malformed"):
-            client.customer("cust_001")
+    def test_a_customer_of_another_name_or_month_is_refused(self, server, client):
+        for said in (
+            {"customerId": "cust_002", "period": "2026-04"},
+            {"customerId": "cust_001", "period": "2026-05"},
+        ):
+            server.lies["/cust_001"] = lambda _, said=said: success(said)
+            with refused("malformed") as caught:
+                client.customer("cust_001", period="2026-04")
+            assert "another" in caught.value.message
 
 
 class TestBalances:

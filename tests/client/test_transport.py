@@ -192,6 +192,17 @@ class TestWrites:
             client.record(*DELTA)
         assert caught.value.facts["idempotencyKey"]
 
+    @pytest.mark.parametrize("answer", [
+        page(400), page(409), httpx.Response(302, headers={"Location": "https://login.example.com"}),
+    ])  # fmt: skip
+    def test_what_a_proxy_says_settles_nothing(self, server, client, answer):
+        server.faults = [
+            LOST,
+            httpx.Response(answer.status_code, headers=answer.headers, content=answer.content),
+        ]
+        with refused("commit-outcome-unknown"):
+            client.record(*DELTA)
+
     def test_reads_bear_no_key(self, server, client):
         client.fetch_keys()
         assert "Idempotency-Key" not in server.requests[0].headers
@@ -391,7 +402,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(("status", "code"), [
         (400, "invalid-field"), (401, "invalid-api-key"), (403, "insufficient-scope"), (404, "not-found"),
-        (409, "idempotency-conflict"), (413, "too-large"), (418, "malformed"), (501, "store-unavailable"),
+        (409, "malformed"), (413, "too-large"), (418, "malformed"), (501, "store-unavailable"),
     ])  # fmt: skip
     @pytest.mark.parametrize(
         "body", [b"", b"<html>", b"[]", b'{"code": 7}', b'{"code": "NEVER_HEARD_OF"}', b'{"a":1,"a":2}']

@@ -56,7 +56,6 @@ _OF_STATUS: Final = {
     404: "not-found",
     405: "method-not-allowed",
     408: "request-timeout",
-    409: "idempotency-conflict",
     413: "too-large",
     415: "unsupported-media-type",
     422: "invalid-field",
@@ -71,7 +70,7 @@ _FACT_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}", re.ASCII)
 _NO_FACTS: Final = frozenset({"type", "title", "status", "detail", "code", "success", "message", "self"})
 
 
-def read_answer(body: bytes, *, bytes_max: int, enveloped: bool = True) -> Answer:
+def read_answer(body: bytes, *, bytes_max: int) -> Answer:
     """Read an answer; return what its envelope `{"success": true, "data": {...}}` holds.
 
     Raises:
@@ -79,13 +78,12 @@ def read_answer(body: bytes, *, bytes_max: int, enveloped: bool = True) -> Answe
         MalformedError: where it is no such JSON, or a number in it is none that an API of exact decimals writes.
     """
     value = _value(body, bytes_max=bytes_max)
-    if enveloped:
-        if not isinstance(value, dict) or value.get("success") is not True:
-            raise MalformedError("the answer is not a success with data")
-        value = value.get("data")
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value.get("success") is not True:
+        raise MalformedError("the answer is not a success with data")
+    data = value.get("data")
+    if not isinstance(data, dict):
         raise MalformedError("the data of the answer is not a JSON object")
-    return value
+    return data
 
 
 def _value(body: bytes, *, bytes_max: int) -> AnswerValue:

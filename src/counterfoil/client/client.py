@@ -245,7 +245,8 @@ class Client(Recording):
     ) -> Checkpointed:
         """Have what is recorded put under a signed root now, of one customer or of all.
 
-        Of one customer the checkpoint is fetched and verified, where a key is pinned.
+        Of one customer the checkpoint is fetched and verified, where a key is pinned. That the log is this customer's is
+        the server's word: a receipt proves it.
 
         Args:
             customer_id: whose, all with something new where none is named.

@@ -61,12 +61,11 @@ class Memory:
         Raises:
             MalformedError: where the file is damaged; `too-large` where it is beyond `MEMORY_BYTES_MAX`.
             VerificationError: `unknown-type`, where it is of a later version.
-            EngineError: `unsafe-settings`, where others may write to it; `store-unavailable`, where another process
+            EngineError: `usage`, where it is no path; `unsafe-settings`, where others may write to it; `store-unavailable`, where another process
                 holds the lock for 30 seconds; `io-error`, `out-of-space`, where it cannot be read or its folder not be
                 written to.
         """
-        # Where the file is: a name that leads there is not replaced by a rename.
-        self._path = None if path is None else Path(os.path.realpath(path))
+        self._path = None if path is None else _place_of_file(path)
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.RLock()
@@ -147,7 +146,7 @@ class Memory:
             raise self._damaged(error.message) from error
         if checkpoint.origin != origin:
             raise self._damaged(f"the checkpoint of {excerpt(checkpoint.origin)} stands under {origin}")
-        if known is not None and checkpoint.size < known.size:
+        if known is not None and _went_back(known, checkpoint):
             raise self._damaged(f"it went back from size {known.size} to {checkpoint.size} of {origin}")
         self._known[origin] = checkpoint
         return checkpoint
@@ -192,6 +191,10 @@ def reference_of(origin: str) -> str:
     return f"0x{parse_origin(origin).log.hex()}"
 
 
+def _went_back(known: Checkpoint, found: Checkpoint) -> bool:
+    return found.size < known.size or (found.size == known.size and found.root != known.root)
+
+
 def _place(checkpoint: Checkpoint | None) -> tuple[str, int, bytes] | None:
     # Not the note: its signature lines may be others.
     return None if checkpoint is None else (checkpoint.origin, checkpoint.size, checkpoint.root)
@@ -204,6 +207,14 @@ def _try_lock(handle: int, name: str) -> bool:
         except BlockingIOError:
             return False
     return True
+
+
+def _place_of_file(path: Path | str) -> Path:
+    try:
+        # Where the file is: a name that leads there is not to be replaced by a rename.
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise EngineError("usage", f"not a path: {excerpt(path)}") from error
 
 
 def _parse(data: bytes) -> dict[str, str]:

@@ -256,11 +256,11 @@ def read_recorded(answer: Answer, sent: Draft, key: str, *, replayed: bool) -> R
     entry, data = _entry(answer.get("entry"))
     record_id = text(answer, "recordId")
     log, _ = parse_record_id(record_id)
-    # Which one a referenceId names is the server's to say, but not whether it adjusts one.
     adjusts = sent.delta.adjusts
     adjusted = None if entry.adjusts is None else format_record_id(log, entry.adjusts)
-    if adjusted is not None and isinstance(adjusts, Mapping):
-        adjusts = adjusted
+    if isinstance(adjusts, Mapping):
+        # Which one a referenceId names is the server's to say, but not whether it adjusts one.
+        adjusts = adjusts.get("recordId", adjusted or "")
     _same(
         customerId=(text(answer, "customerId"), sent.delta.customer_id),
         idempotencyKey=(text(answer, "idempotencyKey"), key),
@@ -355,15 +355,20 @@ def read_state(answer: Answer, record_id: str) -> DeltaState:
     )
 
 
-def read_customer(answer: Answer, customer_id: str) -> CustomerView:
+def read_customer(answer: Answer, customer_id: str, period: str | None) -> CustomerView:
     """Read the record of a customer.
 
+    Args:
+        answer: the data of the answer.
+        customer_id: who was asked for.
+        period: the month that was asked for, None where none was named.
+
     Raises:
-        MalformedError: where the answer is none, or of another customer.
+        MalformedError: where the answer is none, or of another customer or month.
     """
     found = optional_text(answer, "customerId")
-    if found not in {None, customer_id}:
-        raise MalformedError("the answer is of another customer than the one that was asked for")
+    if found not in {None, customer_id} or period not in {None, text(answer, "period")}:
+        raise MalformedError("the answer is of another customer or month than the one that was asked for")
     return CustomerView(
         found,
         text(answer, "customerReference"),

@@ -78,7 +78,7 @@ class Reports:
         """Return the record of a customer and one month of it, the current UTC month where none is named."""
         query = {"period": period, "deltaPage": delta_page, "deltaLimit": delta_limit}
         answer = self._get(*BALANCE, "customers", checked_customer(customer_id), query=query)
-        return read_customer(answer, customer_id)
+        return read_customer(answer, customer_id, period)
 
     def summary(self) -> Answer:
         """Return counts, totals and how far all is verified, over all customers."""

@@ -43,10 +43,10 @@ _VISIBLE: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 # They would lead to another route.
 _NO_SEGMENTS: Final = frozenset({"", ".", ".."})
-# Refusals of what a request asks for: they hold for every attempt, whatever became of an earlier one.
+# Refusals of what a request asks for: they hold for every attempt.
 _OF_THE_REQUEST: Final = frozenset({
     "too-large", "malformed", "invalid-field", "amount-out-of-range", "customer-not-found", "record-not-found",
-    "idempotency-conflict", "invalid-scope-combination", "scope-too-wide", "usage",
+    "idempotency-conflict", "invalid-scope-combination", "scope-too-wide",
 })  # fmt: skip
 # Of refusals under these statuses, those that pass by themselves: for the others somebody has to look at the server.
 _PASSING: Final = frozenset(
@@ -103,12 +103,14 @@ class _Failure(NamedTuple):
         refusal: what it failed with.
         again: whether another one may pass.
         unsettled: whether it may have been carried out all the same.
+        settles: whether it holds for every attempt, whatever became of an earlier one.
         wait_seconds: how long the server asks to wait, None where it does not.
     """
 
     refusal: CounterfoilError
     again: bool
     unsettled: bool
+    settles: bool = False
     wait_seconds: float | None = None
 
 
@@ -176,7 +178,7 @@ class Transport:
             pause = max(self._pause(attempts), outcome.wait_seconds or 0)
             late = self._world.clock() + pause - started > self._retries.total_seconds
             if not outcome.again or attempts >= self._retries.attempts or late:
-                raise _last(outcome.refusal, attempts=attempts, unsettled=unsettled)
+                raise _last(outcome, attempts=attempts, unsettled=unsettled)
             self._world.sleep(pause)
 
     def fetch_answer(
@@ -257,7 +259,8 @@ class Transport:
                 f"the connection failed: {shown(str(error) or type(error).__name__)}", error, write=write
             )
         except MalformedError as error:
-            return _Failure(error, again=False, unsettled=write)
+            # A success that cannot be read: whatever was asked for, it was carried out.
+            return _Failure(error, again=False, unsettled=write, settles=True)
         except _SlowError as error:
             return _lost("the answer took too long", error, write=write)
         if response.status_code in _OK:
@@ -354,7 +357,8 @@ def _refused(response: httpx.Response, body: bytes, *, write: bool) -> _Failure:
         # Whoever runs the server finds it in the log under this.
         refusal.facts["requestId"] = shown(request_id)
     again = status in RETRIED and refusal.code in _PASSING
-    return _Failure(refusal, again=again, unsettled=unsettled, wait_seconds=wait)
+    settles = documented and refusal.code in _OF_THE_REQUEST
+    return _Failure(refusal, again, unsettled, settles, wait)
 
 
 def _retry_after(headers: httpx.Headers, facts: Mapping[str, str]) -> float | None:
@@ -370,16 +374,16 @@ def _retry_after(headers: httpx.Headers, facts: Mapping[str, str]) -> float | No
     return max(0.0, wait.total_seconds())
 
 
-def _last(refusal: CounterfoilError, *, attempts: int, unsettled: bool) -> CounterfoilError:
+def _last(failure: _Failure, *, attempts: int, unsettled: bool) -> CounterfoilError:
     """Return what a request ends with that no further attempt is made for."""
+    refusal = failure.refusal
     # An earlier attempt may have been carried out; that this one was not does not settle it.
-    if unsettled and refusal.code not in _OF_THE_REQUEST | _UNSETTLED:
-        last = refusal
+    if unsettled and not failure.settles and refusal.code not in _UNSETTLED:
         refusal = EngineError(
             "commit-outcome-unknown",
-            f"an attempt may have been carried out, and the last one was refused: {last.message}",
-            **(last.facts | {"last": last.code}),
+            f"an attempt may have been carried out, and the last one was refused: {refusal.message}",
+            **(refusal.facts | {"last": refusal.code}),
         )
-        refusal.__cause__ = last
+        refusal.__cause__ = failure.refusal
     refusal.facts["attempts"] = str(attempts)
     return refusal
