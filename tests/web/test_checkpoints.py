@@ -2,6 +2,8 @@
 
 import pytest
 
+from counterfoil.engine import balances
+from counterfoil.engine.checkpoint import checkpoint_many
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.windows import parse_month
 from counterfoil.engine.worker import work_through
@@ -150,6 +152,20 @@ class TestOfAPeriod:
         closing = list(engine.checkpoints("alice"))[-1]
         answer = checkpoint(api, period=april)
         assert (answer.status, answer.data["size"]) == (200, closing.size)
+
+    def test_where_another_worker_closes_it_meanwhile_theirs_stands(self, api, engine, april, monkeypatch):
+        others = []
+
+        def late(*arguments, **named):
+            others.append(engine.checkpoint("alice").checkpoint)
+            return checkpoint_many(*arguments, **named)
+
+        monkeypatch.setattr(balances, "checkpoint_many", late)
+        answer = checkpoint(api, period=april)
+        [theirs] = others
+        assert (answer.status, answer.data["outcome"]) == (200, "superseded")
+        assert answer.data["size"] == theirs.size
+        assert checkpoint(api, period=april).data == answer.data | {"outcome": "unchanged"}
 
     def test_one_with_nothing_new_is_sealed_once_more_to_close_it(self, api, engine, clock):
         engine.record(delta("1"))

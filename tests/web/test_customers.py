@@ -422,6 +422,24 @@ class TestAllInAFewNumbers:
         assert api.get("customers/summary").data["totalDeltas"] == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "items"),
+    [
+        ("customers?page={place}&limit=1000", lambda data: data["customers"]),
+        ("customers/alice?deltaPage={place}&deltaLimit=1000", lambda data: data["recentActivity"]["items"]),
+        ("derive/alice?offset={place}&limit=1000", lambda data: data["deltas"]),
+        ("checkpoints?offset={place}&limit=1000", lambda data: data["checkpoints"]),
+        ("checkpoints?customerId=alice&offset={place}&limit=1000", lambda data: data["checkpoints"]),
+    ],
+)
+def test_a_page_far_behind_the_last_one_is_empty(api, path, items):
+    api.record("1")
+    api.post("checkpoint", {"customerId": "alice"})
+    first = 0 if "offset" in path else 1
+    assert len(items(api.get(path.format(place=first)).data)) == 1
+    assert items(api.get(path.format(place=(2**63 - 1) // 1_000)).data) == []
+
+
 class TestSomebodyElses:
     def test_a_customer_looks_as_one_that_is_not_there(self, api, theirs):
         before = api.get("customers/alice").shown

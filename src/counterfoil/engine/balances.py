@@ -15,7 +15,7 @@ from counterfoil.core.encoding import excerpt
 from counterfoil.core.entry import DELTA, Entry
 from counterfoil.core.reference import format_record_id, parse_record_id
 from counterfoil.core.timestamp import to_microseconds
-from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
+from counterfoil.engine.checkpoint import Checkpointed, Outcome, checkpoint_many
 from counterfoil.engine.history import Mark, Span, mark_after, marks_at, marks_at_counts, spans
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.published import CHECKPOINT_ID_PREFIX, find_by_root, read_root
@@ -255,18 +255,29 @@ def checkpoint_window(
     if window.start > now:
         raise EngineError("invalid-field", "the period lies in the future", field="period")
     is_over = window.end <= now
-    if is_over:
-        with store.read() as view:
-            head = require_head(view, tenant, log)
-            row = closing_checkpoint(view, head, window.end)
-            if row is not None:
-                seal = _entry(view, head, row.size - 1)
-                checkpoint = read_checkpoint(row, operator, tenant)
-                return Checkpointed(log, "unchanged", checkpoint, seal.recorded_at)
+    if is_over and (there := _closing(store, operator, tenant, log, end=window.end, outcome="unchanged")):
+        return there
     [outcome] = checkpoint_many(store, operator, tenant, [log], refresh=is_over)
     if isinstance(outcome, CounterfoilError):
         raise outcome
+    if is_over:
+        # Another worker may have closed it meanwhile: then theirs is the first, and this one only the newest.
+        first = _closing(store, operator, tenant, log, end=window.end, outcome="superseded")
+        if first is not None and first.checkpoint.size < outcome.checkpoint.size:
+            return first
     return outcome
+
+
+def _closing(
+    store: Store, operator: Operator, tenant: str, log: bytes, *, end: int, outcome: Outcome
+) -> Checkpointed | None:
+    with store.read() as view:
+        head = require_head(view, tenant, log)
+        row = closing_checkpoint(view, head, end)
+        if row is None:
+            return None
+        seal = _entry(view, head, row.size - 1)
+    return Checkpointed(log, outcome, read_checkpoint(row, operator, tenant), seal.recorded_at)
 
 
 def closing_checkpoint(view: ReadTransaction, head: Head, end: int) -> StoredCheckpoint | None:
