@@ -45,7 +45,7 @@ def make_api():
     with ExitStack() as stack:
 
         def make(app, tenant="default", scopes=("read", "write")):
-            key = key_of(app.state.services.store, tenant, scopes, randomness=randomness)
+            key = key_of(app.services.store, tenant, scopes, randomness=randomness)
             api = Api(app, key)
             stack.callback(api.close)
             return api

@@ -103,7 +103,7 @@ class TestKeys:
         monkeypatch.setattr("counterfoil.web.access._KEPT_MAX", 10)
         for number in range(50):
             quick.post(DELTA, {}, key=f"pk_test_{number:016x}.{'0' * 64}")
-        assert len(quick.app.state.access._kept) <= 10  # noqa: SLF001  -- nothing else shows it
+        assert len(quick.app.access._kept) <= 10  # noqa: SLF001  -- nothing else shows it
 
 
 class TestRate:

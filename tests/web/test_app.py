@@ -121,7 +121,7 @@ class TestDefects:
         async def unheard(_message):
             pass
 
-        gate = Gate(half, quick.services, quick.app.state.metrics, {})
+        gate = Gate(half, quick.services, quick.app.metrics, {})
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
         with pytest.raises(RuntimeError):
             asyncio.run(gate(scope, None, unheard))

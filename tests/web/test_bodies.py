@@ -94,7 +94,7 @@ class TestBounds:
         scope = {"type": "http", "method": "POST", "path": DELTA, "query_string": b"", "headers": headers}
         quick.run(quick.app(scope, gone, hear))
         assert heard == []
-        assert b'status="499"' in quick.app.state.metrics.text()
+        assert b'status="499"' in quick.app.metrics.text()
 
 
 async def never():

@@ -139,7 +139,7 @@ class World:
 
     def __init__(self, app, clock, steady):
         self.clock, self.steady = clock, steady
-        self.store = app.state.services.store
+        self.store = app.services.store
         self.randomness = seeded("world")
         self.me = parties.settle(self.store, "mine", "customer-a")
         self.it = {

@@ -119,7 +119,7 @@ def serve(
     requests that it is at.
     """
     # First what may refuse: the extra, the address, the URL.  Then what is made: keys, a store, an API key.
-    with _counters(), closing(_listen(host, port)) as listener:
+    with _counters(processes), closing(_listen(host, port)) as listener:
         _require_extra()
         url = _url(host, listener.getsockname()[1])
         options = _Options(
@@ -254,8 +254,11 @@ def _checked_url(url: str) -> str:
 
 
 @contextmanager
-def _counters() -> Iterator[None]:
-    """Give the processes a folder in which they count together, for as long as they run."""
+def _counters(processes: int) -> Iterator[None]:
+    """Give several processes a folder in which they count together, for as long as they run."""
+    if processes == 1:
+        yield  # in memory, which costs less
+        return
     folder = tempfile.mkdtemp(prefix="counterfoil-")
     # Before the library is imported, which looks for it then.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

@@ -158,7 +158,7 @@ class RateLimit:
 
 async def admit(request: Request, headers: Mapping[bytes, bytes], scope: Scope) -> Caller:
     """Return who asks, and note it for the log; as `Access.admit`."""
-    access: Access = request.app.state.access
+    access: Access = request.app.access
     caller = await access.admit(headers, scope)
     request.scope["counterfoil.caller"] = caller
     return caller

@@ -30,7 +30,14 @@ _EXPRESS: Final = {("POST", deltas.RECORD_PATH): deltas.record_delta}
 
 
 class Application(FastAPI):
-    """The routes behind their gate."""
+    """The routes behind their gate.
+
+    Attributes:
+        services: what requests share.
+        metrics: where they are counted.
+        access: lets them in.
+        methods: which each path has, by its template.
+    """
 
     def __init__(self, services: Services) -> None:
         super().__init__(
@@ -43,17 +50,18 @@ class Application(FastAPI):
             generate_unique_id_function=lambda route: route.name,
             lifespan=_closing,
         )
-        self.state.services = services
-        self.state.metrics = Metrics()
-        self.state.access = Access(services)
-        self.state.methods = _methods()
+        # Of the application itself, where a request finds them sooner than in its `state`.
+        self.services = services
+        self.metrics = Metrics()
+        self.access = Access(services)
+        self.methods = _methods()
         for router in ROUTERS:
             self.include_router(router)
         self.add_exception_handler(CounterfoilError, answer_refusal)
         self.add_exception_handler(HTTPException, answer_status)
         self.add_exception_handler(RequestValidationError, answer_invalid)
         self.add_exception_handler(Exception, answer_defect)
-        self._gate = Gate(super().__call__, services, self.state.metrics, _EXPRESS)
+        self._gate = Gate(super().__call__, services, self.metrics, _EXPRESS)
 
     def openapi(self) -> dict[str, Any]:
         """Return the description of the API."""
@@ -70,7 +78,7 @@ class Application(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services) -> Application:
     """Return the application; it records what waits when it ends, and does not close the store."""
     return Application(services)
 
@@ -86,6 +94,6 @@ def _methods() -> dict[str, frozenset[str]]:
 
 
 @asynccontextmanager
-async def _closing(app: FastAPI) -> AsyncIterator[None]:
+async def _closing(app: Application) -> AsyncIterator[None]:
     yield
-    await run_in_threadpool(app.state.services.close)
+    await run_in_threadpool(app.services.close)

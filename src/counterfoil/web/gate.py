@@ -152,7 +152,7 @@ class _Exchange:
         complete: whether all of it was sent.
     """
 
-    __slots__ = ("_headers", "_send", "bodiless", "complete", "request_id", "status")
+    __slots__ = ("_send", "bodiless", "complete", "request_id", "status")
 
     def __init__(self, send: Send, request_id: str, *, bodiless: bool) -> None:
         self._send = send
@@ -160,17 +160,23 @@ class _Exchange:
         self.bodiless = bodiless
         self.status = 0
         self.complete = False
-        self._headers: list[tuple[bytes, bytes]] = [(b"x-request-id", request_id.encode("ascii")), _NOSNIFF]
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on."""
         kind: Any = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", ()), *self._headers]
-            if not any(name == b"cache-control" for name, _ in headers):
+            headers = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.request_id.encode("ascii")),
+                _NOSNIFF,
+            ]
+            for name, _ in headers:
+                if name == b"cache-control":
+                    break
+            else:
                 headers.append(_NO_STORE)
-            message = {**message, "headers": headers}
+            message["headers"] = headers
         elif kind == "http.response.body":
             self.complete = not message.get("more_body", False)
             if self.bodiless:

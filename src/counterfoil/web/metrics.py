@@ -78,5 +78,5 @@ class Metrics:
 
 def metrics_of(request: Request) -> Metrics:
     """Return where the application of a request counts."""
-    metrics: Metrics = request.app.state.metrics
+    metrics: Metrics = request.app.metrics
     return metrics

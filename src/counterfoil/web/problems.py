@@ -183,7 +183,7 @@ async def answer_status(request: Request, error: Exception) -> Response:
     if code != "method-not-allowed":
         return problem(refusal)
     # The framework names the methods of one route; others may have the same path.
-    methods: Mapping[str, frozenset[str]] = request.app.state.methods
+    methods: Mapping[str, frozenset[str]] = request.app.methods
     allowed = methods.get(request.scope["route"].path, frozenset({"GET"}))
     named = sorted(allowed | {"HEAD"} if "GET" in allowed else allowed)
     return problem(refusal, headers={"Allow": ", ".join(named)})

@@ -17,15 +17,13 @@ from counterfoil.engine.request import Delta
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.web.bodies import check_members, number_member, required, text_member
 
+# A member of PacSpace's API that has no meaning here; a null is as if it were not there.
+_FOREIGN: Final = "vendorAccountId"
 DELTA_MEMBERS: Final = frozenset(
-    {"customerId", "delta", "reason", "referenceId", "metadata", "effectiveAt", "unit", "adjusts"}
+    {"customerId", "delta", "reason", "referenceId", "metadata", "effectiveAt", "unit", "adjusts", _FOREIGN}
 )
 ITEM_MEMBERS: Final = DELTA_MEMBERS | {"idempotencyKey"}
 _ADJUSTS_MEMBERS: Final = frozenset({"recordId", "referenceId"})
-# Members of PacSpace's API that have no meaning here.
-_FOREIGN: Final = {
-    "vendorAccountId": "vendorAccountId names an account of billing middleware, which there is none of here"
-}
 
 
 class Asked(NamedTuple):
@@ -53,10 +51,10 @@ def read_delta(
     Raises:
         EngineError: `invalid-field`.
     """
-    for name, words in _FOREIGN.items():
-        if value.get(name) is not None:
-            raise EngineError("invalid-field", words, field=name)
-    check_members(value, known | _FOREIGN.keys())
+    check_members(value, known)
+    if value.get(_FOREIGN) is not None:
+        words = f"{_FOREIGN} names an account of billing middleware, which there is none of here"
+        raise EngineError("invalid-field", words, field=_FOREIGN)
     record_id, reference_id = _adjusts(value.get("adjusts"))
     delta = Delta(
         customer_id=required(text_member(value, "customerId"), "customerId"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 import time
@@ -18,6 +19,7 @@ from counterfoil.engine.recorder import Recorder
 from counterfoil.engine.request import Randomness
 from counterfoil.engine.store import Store
 from counterfoil.limits import REQUEST_BYTES_MAX, REQUEST_SECONDS_MAX
+from counterfoil.web.gathering import Gathering
 from counterfoil.web.summaries import Summaries
 
 _NANOSECONDS_OF_MICROSECOND: Final = 1_000
@@ -88,6 +90,7 @@ class Services:
         self._lock = threading.Lock()
         self._engines: dict[str, Engine] = {}
         self._recorders: dict[str, Recorder] = {}
+        self._gatherings: dict[str, Gathering] = {}
 
     def engine(self, tenant: str) -> Engine:
         """Return the engine of a tenant; the first time it looks at the store.
@@ -112,6 +115,13 @@ class Services:
                 self._recorders[tenant] = recorder
         return recorder
 
+    def gathering(self, tenant: str) -> Gathering:
+        """Return what hands the single deltas of a tenant to its recorder, for the event loop that runs."""
+        gathering = self._gatherings.get(tenant)
+        if gathering is None or gathering.loop is not asyncio.get_running_loop():
+            gathering = self._gatherings[tenant] = Gathering(self.recorder(tenant))
+        return gathering
+
     def close(self) -> None:
         """Record what waits, and take no more."""
         for recorder in list(self._recorders.values()):
@@ -120,7 +130,7 @@ class Services:
 
 def services_of(request: Request) -> Services:
     """Return what the requests of this application share."""
-    services: Services = request.app.state.services
+    services: Services = request.app.services
     return services
 
 

@@ -69,7 +69,7 @@ async def record_delta(request: Request) -> Response:
         delta = asked.delta
         if asked.adjusts_reference is not None:
             delta = await run_in_threadpool(_resolved, caller, delta, asked.adjusts_reference)
-        recorded = await asyncio.wrap_future(services.recorder(caller.tenant).submit(delta))
+        recorded = await services.gathering(caller.tenant).record(delta)
     except CounterfoilError:
         metrics.deltas("refused")
         raise
