@@ -35,7 +35,7 @@ class Served:
         key: an API key that opens everything.
     """
 
-    def __init__(self, folder, *options, store=None, program=PROGRAM):
+    def __init__(self, folder, *, options=(), store=None, program=PROGRAM):
         self.folder = folder
         self.store = store or f"sqlite:///{folder / 'counterfoil.db'}"
         self.port = self.key = self.process = None

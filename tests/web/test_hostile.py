@@ -32,7 +32,7 @@ BAD_KEYS_COST_MAX = 10
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
-    with Served(folder, "--checkpoint-every", 0, "--log-level", "debug") as served:
+    with Served(folder, options=("--checkpoint-every", 0, "--log-level", "debug")) as served:
         assert served.ask("POST", DELTA, {"customerId": "alice", "delta": 5, "reason": "usage"}).status == 201
         assert served.ask("POST", f"{BALANCE}/checkpoint", {"customerId": "alice"}).status == 201
         yield served
