@@ -103,8 +103,17 @@ class Served:
 
     @property
     def answering(self):
-        """The process that answers, of a server with one: it is started before the one in the background."""
-        return min(children(self.process.pid))
+        """The process that answers, of a server with one."""
+        (found,) = self.all_answering(1)
+        return found
+
+    def all_answering(self, count):
+        """Return the processes that answer: they are started before the one in the background."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while len(found := sorted(children(self.process.pid))) <= count:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return found[:count]
 
     @property
     def cpu_seconds(self):
