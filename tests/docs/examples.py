@@ -33,7 +33,7 @@ from typing import NamedTuple
 from tests.postgres import Cluster, find_programs, quick_folder
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDES = ("README", "postgresql", "workers", "backup")
+GUIDES = ("README", "postgresql", "workers", "server", "backup")
 PAGES = [
     ROOT / "README.md",
     *(ROOT / "docs" / name for name in ("tutorial.md", "cli.md")),
@@ -48,15 +48,14 @@ SERVE = re.compile(r"^counterfoil serve\b")
 REFERENCE = re.compile(r"0x[0-9a-f]{40}")
 VALUE = re.compile(
     r"(?:"
-    r"pk_(?:test|live)_[0-9a-f]{16}\.[0-9a-f]{64}"  # an API key
-    r"|0x[0-9a-f]{64}"  # a root, as HTTP has it
+    r"0x[0-9a-f]{64}"  # a root, as HTTP has it
     r"|0x[0-9a-f]{40}"  # a customer reference
     r"|\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}"  # a verifier key, without its name
     r"|[A-Za-z0-9+/]{91}="  # a signature of a signature line
     r"|[A-Za-z0-9+/]{43}="  # a hash in base64
-    r"|(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])"  # a hash, a salt, a random idempotency key
+    r"|(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32})(?![0-9a-f])"  # a hash, a salt, a secret, a random idempotency key
     r"|(?<=key id )[0-9a-f]{8}|(?<=key id          )[0-9a-f]{8}|(?<=[0-9a-f]\+)[0-9a-f]{8}(?![0-9a-f+])"  # a key id
-    r"|(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])"  # the id of an API key, of a webhook
+    r"|(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])"  # the id of an API key
     r"|(?<=127\.0\.0\.1:)[0-9]+"  # where a server listens
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z"  # a time
     r"|(?<![0-9-])[0-9]{4}-[0-9]{2}(?![0-9-])"  # a month, as a rule this one

@@ -139,7 +139,7 @@ def test_every_command_line_that_a_page_names_is_one(page):
     text = TEXTS[page.stem]
     spoken = re.findall(r"`(counterfoil [^`]*)`", text)
     shown = [step.command for step in steps(text) if step.command.startswith("counterfoil ")]
-    service = [line.rpartition("/")[2] for line in re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)]
+    service = re.findall(r"^ExecStart=/\S*/(counterfoil .*)$", text, re.MULTILINE)
     for line in [*spoken, *shown, *service]:
         path = next((path for path in sorted(COMMANDS, key=len, reverse=True) if line.startswith(path)), None)
         assert path, line
