@@ -12,7 +12,7 @@ from counterfoil.core.timestamp import format_time, to_microseconds
 from counterfoil.engine import checkpoint, engine, worker
 from counterfoil.engine.clock import next_time
 from counterfoil.engine.store import HeadMove, NewCheckpoint, NewEntry, StoredCheckpoint, TileKey
-from counterfoil.engine.stored import read_last
+from counterfoil.engine.stored import key_prefix, read_last
 from counterfoil.engine.transact import transact
 from counterfoil.errors import CounterfoilError
 from counterfoil.storage import memory
@@ -23,6 +23,11 @@ from tests.simulation.promises import FORK, HEADS, KEPT, SIGNED, SIZES, WATERMAR
 from tests.simulation.worker import Worker
 
 
+def checkpoint_of(log, old_size, signed):
+    """What a store is given of a checkpoint."""
+    return NewCheckpoint(log, old_size, signed.size, signed.note.encode(), key_prefix(signed.root))
+
+
 class PublishesWithoutComparing(Plant):
     """Whoever has signed publishes, whatever was published meanwhile; the store takes it."""
 
@@ -31,10 +36,7 @@ class PublishesWithoutComparing(Plant):
     @contextmanager
     def patched(self, _world):
         def publish(transaction, signed):
-            new = [
-                NewCheckpoint(item.work.head.log, 0, item.checkpoint.size, item.checkpoint.note.encode(), 0)
-                for item in signed
-            ]
+            new = [checkpoint_of(item.work.head.log, 0, item.checkpoint) for item in signed]
             transaction.put_checkpoints(new)
             transaction.put_tiles(
                 {(item.work.head.log, *tile): item.tiles[tile] for item in signed for tile in item.tiles}
@@ -43,7 +45,9 @@ class PublishesWithoutComparing(Plant):
 
         def put(self, new):
             for each in new:
-                self._add(self._rows.checkpoints[each.log], StoredCheckpoint(each.log, each.size, each.note))
+                stored = StoredCheckpoint(each.log, each.size, each.note)
+                self._add(self._rows.checkpoints[each.log], stored)
+                self._add(self._rows.by_root[each.root_prefix], stored)
 
         writing = memory._Writing  # noqa: SLF001  -- the comparison that the store makes has to go too
         with patch.object(checkpoint, "_publish", publish), patch.object(writing, "put_checkpoints", put):
@@ -98,9 +102,7 @@ class SignsBeforeSealIsStored(Plant):
             entry = NewEntry(log, head.size, data, None, None, None)
             transaction.append([entry], [HeadMove(log, tenant, size, size, close_at)])
             transaction.put_tiles({TileKey(log, *tile): hashes for tile, hashes in tiles.items()})
-            transaction.put_checkpoints(
-                [NewCheckpoint(log, head.checkpoint_size, size, signed.note.encode(), 0)]
-            )
+            transaction.put_checkpoints([checkpoint_of(log, head.checkpoint_size, signed)])
             return False
 
         return transact(store, publish)
