@@ -140,7 +140,8 @@ def serve(
         stop = Stop()
         answering = Duty("server", partial(_answer, listener, place, owner, stop, options))
         background = Duty("background", partial(_work, listener, place, owner, stop, options))
-        Team([*[answering] * processes, background], stop).run()
+        # As long as one process has the listener open, connections come in at it, though nobody takes them.
+        Team([*[answering] * processes, background], stop, before_end=listener.close).run()
 
 
 @dataclass(frozen=True, slots=True)

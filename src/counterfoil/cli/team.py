@@ -75,9 +75,19 @@ class _Member(NamedTuple):
 class Team:
     """Processes, one a duty; one that is killed is replaced, one that gives up ends all."""
 
-    def __init__(self, duties: Sequence[Duty], stop: Stop) -> None:
+    def __init__(
+        self, duties: Sequence[Duty], stop: Stop, *, before_end: Callable[[], object] = lambda: None
+    ) -> None:
+        """Say what is to be done.
+
+        Args:
+            duties: one a process.
+            stop: the wish to end.
+            before_end: called before the processes are asked to end.
+        """
         self._waiting = list(duties)
         self._stop = stop
+        self._before_end = before_end
         # Forked, so that keys and passphrase are at hand: nothing is open now, and there are no threads.
         self._context = multiprocessing.get_context("fork")
         self._members: list[_Member] = []
@@ -95,6 +105,7 @@ class Team:
                 wait([member.process.sentinel for member in self._members], timeout=BREATH_SECONDS)
                 self._dismiss()
         finally:
+            self._before_end()
             for member in self._members:
                 member.process.terminate()
             for member in self._members:

@@ -73,13 +73,14 @@ def keep_working(
                     due = steady() + max(checkpoint_seconds, _RESTS * (steady() - began))
                 if deliverer.run_once():
                     rest = 0
+                elif checkpoint_seconds:
+                    rest = min(rest, max(due - steady(), 0))
             except EngineError as error:
                 if error.exit_status != EXIT_IO:
                     raise
-                LOGGER.warning(
-                    "the store failed", extra={"facts": {"code": error.code, "message": error.message}}
-                )
-            stop.wait(min(rest, due - steady()) if checkpoint_seconds else rest)
+                facts = {"code": error.code, "message": error.message}
+                LOGGER.warning("the store failed", extra={"facts": facts})
+            stop.wait(rest)
 
 
 def _checkpoint(store: Store, operator: Operator, stop: Stop) -> None:
