@@ -69,6 +69,15 @@ class TestAnHonestServer:
         assert len(server.asked("/consistency")) == 2
 
     @pytest.mark.usefixtures("seen")
+    def test_which_stays_the_one_that_is_remembered(self, server, client):
+        server.record(3)
+        client.checkpoint_note(REFERENCE)
+        client.checkpoint_note(REFERENCE, 3)
+        asked = len(server.asked("/consistency"))
+        client.checkpoint_note(REFERENCE)
+        assert len(server.asked("/consistency")) == asked
+
+    @pytest.mark.usefixtures("seen")
     def test_a_receipt_counts_as_seen(self, server, client):
         [record_id] = server.record()
         client.receipt(record_id)

@@ -92,6 +92,14 @@ class TestTheFile:
         assert other.of_reference(REFERENCES[0]).size == 5
         assert not other.advance(checkpoint(3), checkpoint(4))
 
+    def test_a_change_is_seen_although_the_file_looks_the_same(self, kept, monkeypatch):
+        # A file system may give a new file the number, the size and the time of an old one.
+        monkeypatch.setattr(memory_module, "_identity_of", lambda _: (0, 0, 0))
+        one, other = opened(kept), opened(kept)
+        one.advance(checkpoint(3), checkpoint(5))
+        assert not other.advance(checkpoint(3), checkpoint(4))
+        assert other.of_reference(REFERENCES[0]).size == 5
+
     def test_a_link_to_it_stays_a_link(self, kept, tmp_path):
         link = tmp_path / "link.json"
         link.symlink_to(kept)

@@ -106,6 +106,15 @@ class TestALyingServer:
         with refused("wrong-origin"):
             client.receipt(mine, customer_id="cust_001")
 
+    def test_of_what_was_recorded_the_customer_is_known(self, server, client):
+        recorded = client.record("cust_001", 1, "api_call")
+        server.engine.checkpoint("cust_001")
+        server.lies["/receipt"] = lambda _: text(
+            server.engine.receipt(recorded.record_id, with_open=False).receipt
+        )
+        with refused("wrong-origin"):
+            client.receipt(recorded)
+
     def test_one_that_another_key_signed_is_refused(self, server, client):
         server.engine, _ = new_engine(operator=operator_named(seed="another"))
         [record_id] = server.record()

@@ -77,7 +77,7 @@ class TestOne:
 
     @pytest.mark.parametrize("change", [
         {"customerId": "cust_002"}, {"idempotencyKey": "another"}, {"delta": 1}, {"delta": "1"}, {"recordId": None},
-        {"recordId": "0x1"}, {"entry": None}, {"entry": {}}, {"status": None}, {"entry.amount": "12.5"},
+        {"recordId": "0x1"}, {"entry": None}, {"entry": {}}, {"status": None}, {"entry.amount": "0.5"},
         {"entry.amount": 7}, {"entry.index": "3"}, {"entry.effectiveAt": "2026-04-02T10:29:59.000000Z"},
         {"entry.unit": "EUR"}, {"entry.adjusts": "1"}, {"entry.type": "counterfoil/seal@v1"},
     ])  # fmt: skip

@@ -19,7 +19,7 @@ from counterfoil.core.amount import format_nano, read_amount
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.details import delta_details
 from counterfoil.core.encoding import JsonValue, canonical_json
-from counterfoil.core.entry import DELTA, Entry, parse_entry
+from counterfoil.core.entry import Entry, parse_entry
 from counterfoil.core.receipt import Verified
 from counterfoil.core.reference import check_customer_id, format_record_id, parse_record_id
 from counterfoil.core.timestamp import read_time
@@ -265,8 +265,8 @@ def read_recorded(answer: Answer, sent: Draft, key: str, *, replayed: bool) -> R
         customerId=(text(answer, "customerId"), sent.delta.customer_id),
         idempotencyKey=(text(answer, "idempotencyKey"), key),
         delta=(amount(answer, "delta"), Decimal(format_nano(sent.nano))),
-        type=(entry.type, DELTA),
         index=(format_record_id(log, entry.index), record_id),
+        # Of an entry of another type it is 0.
         amount=(entry.amount, sent.nano),
         effectiveAt=(entry.effective_at, sent.effective_at),
         adjusts=(adjusted, adjusts),
