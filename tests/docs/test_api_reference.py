@@ -4,16 +4,18 @@ import json
 import re
 
 import pytest
+from pacspace_sdk import PacSpace
+from pacspace_sdk.webhooks.verify import Webhooks
 
 from counterfoil import limits
 from counterfoil.engine.apikeys import SCOPES
 from counterfoil.engine.engine import Engine
 from counterfoil.errors import CODES
 from counterfoil.storage.memory import MemoryStore
-from counterfoil.web import problems
+from counterfoil.web import problems, server
 from counterfoil.web.logs import LEVELS
 from counterfoil.web.metrics import Metrics
-from counterfoil.web.state import Services
+from counterfoil.web.state import Services, Settings
 from tests.docs.examples import BLOCK, ROOT, steps
 from tests.support import OPERATOR, FakeClock
 from tests.web.calling import Web
@@ -291,8 +293,23 @@ class TestTheGuide:
             "window": f"{limits.SCOPE_MONTHS_MAX} months",
             "details of a delta": f"{limits.DETAILS_BYTES_MAX:,} bytes, {limits.DETAILS_NESTING_MAX} levels",
             "number": f"{limits.JSON_NUMBER_CHARACTERS_MAX} characters",
+            "requests that one process works on, connections that it has": (
+                f"{Settings().requests_max:,}, {server._CONNECTIONS_MAX:,}"  # noqa: SLF001  -- the page is held to it
+            ),
         }
         assert {name: rows[name].partition(" | ")[0] for name in wanted} == wanted
+
+    def test_what_it_says_of_pacspaces_client_is_said_of_methods_that_this_has(self):
+        table = GUIDE[GUIDE.index("| Of the client | Here |") : GUIDE.index("What is different:")]
+        named = {
+            word.rpartition(".")[2]
+            for first, _ in cells(table, "Of the client")
+            for word in WORD.findall(first)
+        }
+        client = PacSpace.init("pk_test_a.b", base_url="http://127.0.0.1:1")
+        parts = (client, client.balance, client.customers, Webhooks)
+        assert {name for name in named if not any(hasattr(part, name) for part in parts)} == set()
+        client.close()
 
     def test_its_index_names_every_page_and_file_of_the_folder(self):
         linked = {link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", GUIDE)}
