@@ -148,6 +148,6 @@ class TestKeys:
         assert (result["status"], result["code"]) == ("FAILED", "invalid-field")
 
     @pytest.mark.parametrize("key", ["a b", "x" * 256])
-    def test_a_key_that_is_none_is_refused(self, quick, key):
-        [result] = data_of(send(quick, item(), key=key))["results"]
-        assert (result["status"], result["code"]) == ("FAILED", "invalid-field")
+    def test_a_key_that_is_none_is_refused_and_the_batch_with_it(self, quick, key):
+        answer = send(quick, item(idempotencyKey="own"), item(), key=key)
+        assert_problem(answer, "invalid-field", 400, "VALIDATION_ERROR", "idempotencyKey")

@@ -19,7 +19,7 @@ from typing import Final
 from counterfoil.core.amount import read_amount
 from counterfoil.core.encoding import JsonValue, NumberToken
 from counterfoil.engine.record import Recorded
-from counterfoil.engine.request import Delta, batch_item_key, check_key
+from counterfoil.engine.request import Delta, batch_item_key
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import REQUEST_DELTAS_MAX
 from counterfoil.web.answers import amount, embedded
@@ -99,7 +99,6 @@ def _key(item: Mapping[str, JsonValue], position: int, batch_key: str | None) ->
     if own is not None:
         return own
     if batch_key is not None:
-        check_key(batch_key)
         return batch_item_key(batch_key, position)
     metadata = item.get("metadata")
     if isinstance(metadata, dict) and metadata.get("submissionType") == _SUMMARY:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from counterfoil.limits import REQUEST_DELTAS_MAX
+from counterfoil.web import forms
 
 T = TypeVar("T")
 
@@ -52,7 +53,15 @@ Amount = Annotated[
 """An amount or a balance in an answer."""
 AmountIn = Annotated[
     Decimal,
-    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "examples": [-12.5, "-12.5"]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number"},
+                {"type": "string", "pattern": forms.DECIMAL, "maxLength": forms.DECIMAL_CHARACTERS_MAX},
+            ],
+            "examples": [-12.5, "-12.5"],
+        }
+    ),
 ]
 """An amount in a body: read as it is written, never as a double."""
 Time = Annotated[str, Field(examples=[TIME], description="UTC, always six decimals.")]
@@ -111,7 +120,7 @@ class Problem(Described):
 class Adjusts(Body):
     """The earlier delta of the same customer that this one corrects, by one of two names."""
 
-    record_id: str | None = Field(None, examples=[RECORD_ID])
+    record_id: str | None = Field(None, examples=[RECORD_ID], pattern=forms.RECORD_ID)
     reference_id: str | None = Field(None, examples=["line_001"])
 
 
@@ -123,7 +132,7 @@ class DeltaBody(Body):
             "examples": [{"customerId": "cust_001", "delta": 500, "reason": "initial_deposit"}]
         }
     )
-    customer_id: str = Field(examples=["cust_001"], pattern="^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")
+    customer_id: str = Field(examples=["cust_001"], pattern=forms.CUSTOMER_ID)
     delta: AmountIn = Field(description="Not zero; at most 18 digits before the point and 9 after it.")
     reason: str = Field(examples=["api_call"], min_length=1)
     reference_id: str | None = Field(None, examples=["line_001"])
@@ -131,18 +140,22 @@ class DeltaBody(Body):
     effective_at: str | None = Field(
         None,
         examples=["2026-04-02T10:29:59Z"],
+        pattern=forms.TIME,
         description="When it happened, as you say: RFC 3339 or a date.",
     )
     adjusts: Adjusts | None = None
     unit: str | None = Field(
-        None, examples=["credits"], description="Of a new customer; else that of the log."
+        None,
+        examples=["credits"],
+        pattern=forms.UNIT,
+        description="Of a new customer; else that of the log.",
     )
 
 
 class BatchItem(DeltaBody):
     """A delta of a batch."""
 
-    idempotency_key: str | None = Field(None, examples=["req-0001"])
+    idempotency_key: str | None = Field(None, examples=["req-0001"], pattern=forms.IDEMPOTENCY_KEY)
 
 
 class BatchBody(Body):

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, RootModel
 
 from counterfoil.limits import SCOPE_DAYS_MAX, SCOPE_MONTHS_MAX
+from counterfoil.web import forms
 from counterfoil.web.models import (
     RECORD_ID,
     ROOT,
@@ -24,6 +25,10 @@ from counterfoil.web.models import (
     Root,
 )
 from counterfoil.web.models_customers import CHECKPOINT_ID, DeltaItem, RefusedCustomer
+
+TimePreset = Literal[
+    "current_month", "last_3_months", "last_12_months", "last_24_months", "previous_month", "custom"
+]
 
 
 class ScopeWindow(Described):
@@ -143,20 +148,22 @@ class ScopeMembers(Described):
     period: str | None = Field(
         None,
         examples=["2026-04"],
-        pattern="^[0-9]{4}-(0[1-9]|1[0-2])$",
+        pattern=forms.MONTH,
         description="A UTC month, `YYYY-MM`.",
     )
-    time_preset: str | None = Field(
-        None,
-        examples=["last_12_months"],
-        description="`current_month`, `previous_month`, `last_3_months`, `last_12_months`, `last_24_months`, or `custom` with both dates.",
+    time_preset: TimePreset | None = Field(
+        None, examples=["last_12_months"], description="`custom` goes with both dates."
     )
     start_date: str | None = Field(
-        None, examples=["2026-04-01"], description="The first instant, RFC 3339 or a date."
+        None,
+        examples=["2026-04-01"],
+        pattern=forms.TIME,
+        description="The first instant, RFC 3339 or a date.",
     )
     end_date: str | None = Field(
         None,
         examples=["2026-05-01"],
+        pattern=forms.TIME,
         description=f"The first instant behind the window, RFC 3339 or a date; at most {SCOPE_MONTHS_MAX} months later.",
     )
 
@@ -171,7 +178,7 @@ class CompareBody(ScopeMembers, Body):
             ]
         }
     )
-    customer_id: str = Field(examples=["cust_001"], description="Whose record.")
+    customer_id: str = Field(examples=["cust_001"], pattern=forms.CUSTOMER_ID, description="Whose record.")
     your_balance: AmountIn = Field(
         examples=[487.5, "487.5"],
         description="What one party says. At most 29 digits before the point and 9 after it.",
@@ -183,6 +190,7 @@ class CompareBody(ScopeMembers, Body):
     starting_checkpoint: str | None = Field(
         None,
         examples=[ROOT],
+        pattern=forms.STARTING_CHECKPOINT,
         description="Instead of a scope: the root or id of a checkpoint of the customer, or a recordId.",
     )
     starting_checkpoint_type: Literal["proofRoot", "checkpointId", "recordId"] | None = Field(
@@ -238,6 +246,7 @@ class CheckpointBody(ScopeMembers, Body):
     customer_id: str | None = Field(
         None,
         examples=["cust_001"],
+        pattern=forms.CUSTOMER_ID,
         description="Whose; without one every customer with something new, and no scope.",
     )
 

@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from counterfoil.web import problems
+from counterfoil.web import forms, problems
 from counterfoil.web.models import Answer, Body, Problem
 
 _REF: Final = "#/components/schemas/{model}"
@@ -28,7 +28,7 @@ IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "schema": {"type": "string", "pattern": forms.IDEMPOTENCY_KEY},
     "description": "The same key again is the same request again, and is recorded once. It counts within one customer.",
     "example": "req-0002",
 }
@@ -114,6 +114,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     """Add what all operations of a kind have."""
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
     described: dict[str, Any] = operation["responses"]
     described.pop("422", None)
     codes = [*_EVERYWHERE]
@@ -127,6 +129,14 @@ def _complete(operation: dict[str, Any]) -> None:
             words = [*there["description"].split(", "), *entry["description"].split(", ")]
             there["description"] = ", ".join(dict.fromkeys(words))
     operation["responses"] = dict(sorted(described.items()))
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter: one may be absent, and is never null."""
+    kinds: list[dict[str, Any]] = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return kinds[0] | {name: value for name, value in schema.items() if name != "anyOf"}
 
 
 def _subclasses(model: type[Body]) -> Iterator[type[Body]]:

@@ -14,14 +14,20 @@ from counterfoil.core.encoding import JsonValue
 from counterfoil.engine.windows import TIME_PRESETS, Window, resolve_scope
 from counterfoil.errors import EngineError
 from counterfoil.limits import INTEGER_MAX, PAGE_ITEMS_MAX
+from counterfoil.web import forms
 from counterfoil.web.bodies import text_member
+from counterfoil.web.forms import one_of, pattern
 
 # So that what a page passes over, its number times its size, is within the integers of every store.
 _PASSED_OVER_MAX: Final = INTEGER_MAX // PAGE_ITEMS_MAX
 
 Period = Annotated[
     str | None,
-    Query(description="A UTC month, `YYYY-MM`; this one where none is named.", examples=["2026-04"]),
+    Query(
+        description="A UTC month, `YYYY-MM`; this one where none is named.",
+        examples=["2026-04"],
+        json_schema_extra=pattern(forms.MONTH),
+    ),
 ]
 Page = Annotated[int, Query(ge=1, le=_PASSED_OVER_MAX, description="Which page, from 1.")]
 Offset = Annotated[int, Query(ge=0, le=_PASSED_OVER_MAX, description="How many to pass over.")]
@@ -88,6 +94,7 @@ def _scope(
             alias="timePreset",
             description=f"One of {', '.join(TIME_PRESETS)}.",
             examples=["last_12_months"],
+            json_schema_extra=one_of(*TIME_PRESETS),
         ),
     ] = None,
     start_date: Annotated[
@@ -96,6 +103,7 @@ def _scope(
             alias="startDate",
             description="The first instant, RFC 3339 or a date.",
             examples=["2026-04-01"],
+            json_schema_extra=pattern(forms.TIME),
         ),
     ] = None,
     end_date: Annotated[
@@ -104,6 +112,7 @@ def _scope(
             alias="endDate",
             description="The first instant behind the window, RFC 3339 or a date.",
             examples=["2026-05-01"],
+            json_schema_extra=pattern(forms.TIME),
         ),
     ] = None,
 ) -> Named:

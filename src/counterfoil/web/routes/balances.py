@@ -18,10 +18,12 @@ from counterfoil.engine.published import CHECKPOINT_ID_PREFIX, read_root
 from counterfoil.engine.windows import GRANULARITIES, Window, split
 from counterfoil.errors import EngineError
 from counterfoil.limits import INTEGER_MAX, SCOPE_DAYS_MAX, SCOPE_MONTHS_MAX
+from counterfoil.web import forms
 from counterfoil.web.access import Reader
 from counterfoil.web.answers import amount, answer
 from counterfoil.web.bodies import Body, Object, check_members, number_member, required, text_member
 from counterfoil.web.described import of_delta, of_span, of_window
+from counterfoil.web.forms import one_of, pattern
 from counterfoil.web.models_balances import (
     CompareAnswer,
     CompareBody,
@@ -69,6 +71,7 @@ StartingBalance = Annotated[
         alias="startingBalance",
         description="A decimal number that the scope is added to; 0 where none is given.",
         examples=["100.5"],
+        json_schema_extra={"pattern": forms.DECIMAL, "maxLength": forms.DECIMAL_CHARACTERS_MAX},
     ),
 ]
 StartingCheckpoint = Annotated[
@@ -76,6 +79,7 @@ StartingCheckpoint = Annotated[
     Query(
         alias="startingCheckpoint",
         description="Instead of a scope: the root or id of a checkpoint of the customer, or a recordId. Everything behind it is added to the balance that there was then.",
+        json_schema_extra=pattern(forms.STARTING_CHECKPOINT),
     ),
 ]
 StartingCheckpointType = Annotated[
@@ -83,11 +87,16 @@ StartingCheckpointType = Annotated[
     Query(
         alias="startingCheckpointType",
         description=f"What the starting checkpoint is, one of {', '.join(_START_TYPES)}. It is seen from its form; where this is given, the two must agree.",
+        json_schema_extra=one_of(*_START_TYPES),
     ),
 ]
 Granularity = Annotated[
     str | None,
-    Query(description=f"Also add up the parts of the scope: {', '.join(GRANULARITIES)}.", examples=["month"]),
+    Query(
+        description=f"Also add up the parts of the scope: {', '.join(GRANULARITIES)}.",
+        examples=["month"],
+        json_schema_extra=one_of(*GRANULARITIES),
+    ),
 ]
 
 

@@ -17,10 +17,12 @@ from counterfoil.engine.engine import Engine
 from counterfoil.engine.windows import Window
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import PAGE_ITEMS_MAX
+from counterfoil.web import forms
 from counterfoil.web.access import Reader, Writer
 from counterfoil.web.answers import answer
 from counterfoil.web.bodies import Body, check_members, text_member
 from counterfoil.web.described import checkpoint_id, of_checkpoint, of_window, root_hex
+from counterfoil.web.forms import pattern
 from counterfoil.web.models_balances import CheckpointAnswer, CheckpointBody, CheckpointsAnswer
 from counterfoil.web.openapi import answers, body_of
 from counterfoil.web.routing import new_router
@@ -100,7 +102,11 @@ def list_checkpoints(
     scope: Scope,
     customer_id: Annotated[
         str | None,
-        Query(alias="customerId", description="Whose; without one, the newest of each customer on the page."),
+        Query(
+            alias="customerId",
+            description="Whose; without one, the newest of each customer on the page.",
+            json_schema_extra=pattern(forms.CUSTOMER_ID),
+        ),
     ] = None,
     limit: Limit = 25,
     offset: Offset = 0,

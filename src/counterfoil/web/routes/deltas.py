@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from counterfoil.engine.record import Recorded
 from counterfoil.engine.recorder import Answer
-from counterfoil.engine.request import Delta
+from counterfoil.engine.request import Delta, check_key
 from counterfoil.errors import EXIT_IO, CounterfoilError
 from counterfoil.web.access import SCHEME, Caller, admit
 from counterfoil.web.answers import REPLAYED, answer, embedded
@@ -103,6 +103,8 @@ async def record_batch(request: Request) -> Response:
     caller = await admit(request, headers, "write")
     items = items_of(await read_object(request, headers, services))
     batch_key = idempotency_key(headers)
+    if batch_key is not None:
+        check_key(batch_key)
 
     read = await run_in_threadpool(
         lambda: [attempt_item(item, position, batch_key) for position, item in enumerate(items)]

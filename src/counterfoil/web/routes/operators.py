@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from counterfoil.engine.operator import claim_store
 from counterfoil.web import metrics
@@ -43,6 +43,7 @@ def ready(services: Shared) -> Response:
 @router.get(
     "/metrics",
     summary="Counters, for Prometheus",
+    response_class=PlainTextResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Counters."}},
 )
 def counters(request: Request) -> Response:

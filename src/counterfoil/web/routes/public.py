@@ -14,7 +14,7 @@ import binascii
 from typing import Annotated, Final, Literal
 
 from fastapi import Path, Query
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.encoding import encode_base64
@@ -22,7 +22,9 @@ from counterfoil.core.merkle import HASH_BYTES
 from counterfoil.engine.public import log_of_reference, published_checkpoint, published_consistency
 from counterfoil.engine.published import published_of_root
 from counterfoil.limits import INTEGER_MAX
+from counterfoil.web import forms
 from counterfoil.web.answers import answer
+from counterfoil.web.forms import pattern
 from counterfoil.web.models import NOTE, ROOT, KeysAnswer, RootAnswer
 from counterfoil.web.openapi import answers, problems_of
 from counterfoil.web.parameters import ReferencePath
@@ -53,7 +55,13 @@ def _text_of(what: str, example: str) -> dict[int | str, dict[str, object]]:
 def verify_root(
     services: Shared,
     proof_root: Annotated[
-        str, Path(alias="proofRoot", description="In hex, with or without 0x, or in base64.", examples=[ROOT])
+        str,
+        Path(
+            alias="proofRoot",
+            description="In hex, with or without 0x, or in base64.",
+            examples=[ROOT],
+            json_schema_extra=pattern(forms.PROOF_ROOT),
+        ),
     ],
     source: Annotated[
         Literal["db", "chain", "both"],
@@ -97,7 +105,12 @@ async def keys(services: Shared) -> Response:
     return answer({"operator": operator.name, "verifierKeys": [str(operator.verifier_key)]}, headers=_FOR_NOW)
 
 
-@router.get(_CHECKPOINTS, summary="The newest checkpoint of a log", responses=_text_of("The note.", NOTE))
+@router.get(
+    _CHECKPOINTS,
+    summary="The newest checkpoint of a log",
+    response_class=PlainTextResponse,
+    responses=_text_of("The note.", NOTE),
+)
 def newest_checkpoint(services: Shared, reference: ReferencePath) -> Response:
     """Return the newest checkpoint, a signed note (C2SP tlog-checkpoint), byte for byte."""
     found = published_checkpoint(services.store, services.operator, log_of_reference(reference))
@@ -107,6 +120,7 @@ def newest_checkpoint(services: Shared, reference: ReferencePath) -> Response:
 @router.get(
     f"{_CHECKPOINTS}/consistency",
     summary="That a checkpoint extends an older one",
+    response_class=PlainTextResponse,
     responses=_text_of(
         "The consistency file.", f"old 3\n4HPJhUaQeru3qjvTcFScrMoUE7xFFl3FTRu1qR2u4xY=\n\n{NOTE}"
     ),
@@ -128,7 +142,10 @@ def consistency(
 
 
 @router.get(
-    f"{_CHECKPOINTS}/{{size}}", summary="A checkpoint of a log", responses=_text_of("The note.", NOTE)
+    f"{_CHECKPOINTS}/{{size}}",
+    summary="A checkpoint of a log",
+    response_class=PlainTextResponse,
+    responses=_text_of("The note.", NOTE),
 )
 def checkpoint_of_size(
     services: Shared,

@@ -20,9 +20,11 @@ from counterfoil.core.timestamp import format_time
 from counterfoil.engine.service import Delivery
 from counterfoil.engine.webhook_deliveries import STATUSES, delivery_page, retry
 from counterfoil.engine.webhook_events import event_of, format_event_id
+from counterfoil.web import forms
 from counterfoil.web.access import Reader, Writer
 from counterfoil.web.answers import answer
 from counterfoil.web.bodies import check_members, read_object
+from counterfoil.web.forms import pattern
 from counterfoil.web.headers import read_headers
 from counterfoil.web.models import RECORD_ID, Body, Described, Time
 from counterfoil.web.openapi import answers, body_of
@@ -34,7 +36,15 @@ router: Final = new_router("Webhooks")
 
 _PATH: Final = "/api/v1/balance/webhooks"
 _EVENT_ID: Final = f"delta.verified.{RECORD_ID}"
-EventId = Annotated[str, Path(alias="eventId", description="Of the event.", examples=[_EVENT_ID])]
+EventId = Annotated[
+    str,
+    Path(
+        alias="eventId",
+        description="Of the event.",
+        examples=[_EVENT_ID],
+        json_schema_extra=pattern(forms.EVENT_ID),
+    ),
+]
 Status = Annotated[
     str | None, Query(description="Deliveries of this status alone.", json_schema_extra={"enum": [*STATUSES]})
 ]
