@@ -295,7 +295,8 @@ class TestTenant:
         assert ([view.record.customer_id for view in page], total) == (["bob-3", "bob_1"], 5)
         page, total = engine.customer_page([], search="BOB_", limit=9)
         assert ([view.record.customer_id for view in page], total) == (["bob_1", "bob_2"], 2)
-        assert engine.customer_page([], search="%", limit=9) == ([], 0)
+        for other in ("%", "\0", "\ud800", "ä"):
+            assert engine.customer_page([], search=other, limit=9) == ([], 0)
 
     def test_another_tenants_customers_are_on_no_page(self, store):
         ours, theirs = (

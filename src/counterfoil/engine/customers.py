@@ -7,6 +7,7 @@ Source: docs/api/customer-record.md, docs/spec/entry.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,7 @@ from counterfoil.engine.windows import Window, month_of
 from counterfoil.errors import CounterfoilError, MalformedError
 
 _PAGE: Final = 500
+_PART_OF_AN_ID: Final = re.compile(r"[A-Za-z0-9_.:-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def customer_page(
 
     A customer whose details were erased has no customerId and is on no page; `customers` has it.
     """
+    if not _PART_OF_AN_ID.fullmatch(search):
+        return [], 0  # No customerId holds such a character, and a database may not take it.
     with store.read() as view:
         total = view.count_customers(tenant, search=search)
         logs = [each.log for each in view.customers(tenant, search=search, offset=offset, limit=limit)]
