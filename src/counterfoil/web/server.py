@@ -17,6 +17,7 @@ from counterfoil.errors import CounterfoilError, EngineError, MalformedError, To
 from counterfoil.limits import REQUEST_BYTES_MAX, REQUEST_SECONDS_MAX
 from counterfoil.web.app import create_app
 from counterfoil.web.background import Stop
+from counterfoil.web.joined import Joined
 from counterfoil.web.problems import problem
 from counterfoil.web.state import Services
 
@@ -100,7 +101,7 @@ class _BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Give the first request its time."""
-        super().connection_made(transport)
+        super().connection_made(Joined(transport, self.loop))  # type: ignore[arg-type]  # it stands for one
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
