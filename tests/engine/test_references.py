@@ -75,3 +75,46 @@ def test_what_was_erased_is_not_found(engine, store):
     erase(store, engine.log_of("alice"), 1)
     with refused("record-not-found"):
         engine.find_reference("alice", "line 1")
+
+
+class TestResolving:
+    """A delta names what it adjusts by the sender's own name; sent again it is the same delta, whatever came between."""
+
+    @pytest.fixture
+    def correct(self, engine):
+        def correct(key="k", reference="line 1"):
+            asked = delta("-1", idempotency_key=key, reference_id=reference)
+            return engine.record(engine.resolve_adjusts(asked, reference))
+
+        return correct
+
+    def test_it_is_found(self, engine, correct):
+        record(engine, "line 1")
+        assert correct().entry.adjusts == 1
+
+    def test_a_correction_of_the_same_name_changes_nothing(self, engine, correct):
+        record(engine, "line 1")
+        first = correct()
+        again = correct()
+        assert (again.record_id, again.replayed) == (first.record_id, True)
+
+    def test_nor_does_that_its_target_was_erased(self, engine, store, correct):
+        record(engine, "line 1")
+        first = correct()
+        erase(store, engine.log_of("alice"), 1)
+        assert correct().record_id == first.record_id
+
+    def test_nor_that_it_is_out_of_reach(self, engine, correct, monkeypatch):
+        record(engine, "line 1")
+        first = correct()
+        monkeypatch.setattr(references, "REFERENCE_SEARCH_ENTRIES_MAX", 1)
+        assert correct().record_id == first.record_id
+
+    def test_another_name_under_the_key_is_another_request(self, engine, correct):
+        record(engine, "line 1")
+        record(engine, "line 2")
+        correct()
+        with refused("idempotency-conflict"):
+            engine.record(
+                engine.resolve_adjusts(delta("-1", idempotency_key="k", reference_id="line 1"), "line 2")
+            )

@@ -103,7 +103,31 @@ class TestKeys:
         monkeypatch.setattr("counterfoil.web.access._KEPT_MAX", 10)
         for number in range(50):
             quick.post(DELTA, {}, key=f"pk_test_{number:016x}.{'0' * 64}")
-        assert len(quick.app.access._kept) <= 10  # noqa: SLF001  -- nothing else shows it
+        assert len(quick.app.access._nobody) <= 10  # noqa: SLF001  -- nothing else shows it
+
+    def test_ids_that_nobody_has_push_out_no_key(self, quick, monkeypatch):
+        monkeypatch.setattr("counterfoil.web.access._KEPT_MAX", 3)
+        quick.record()
+        asked = []
+        reader = apikeys.find_key
+        monkeypatch.setattr(
+            "counterfoil.web.access.find_key", lambda *given: asked.append(1) or reader(*given)
+        )
+        for number in range(5):
+            quick.post(DELTA, {}, key=f"pk_test_{number:016x}.{'0' * 64}")
+        quick.record()
+        assert len(asked) == 5
+
+    @pytest.mark.parametrize("path", [DELTA, f"{DELTA}/batch", "/api/v1/balance/checkpoint"])
+    def test_a_key_that_is_revoked_while_a_body_comes_opens_nothing(self, quick, steady, path):
+        async def body():
+            yield b'{"customerId": "cust_001", '
+            apikeys.revoke(quick.services.store, quick.key[8:24])
+            steady.now += 3
+            yield b'"delta": 1, "reason": "late"}'
+
+        headers = {"Content-Type": "application/json"}
+        assert_problem(quick.call("POST", path, content=body(), headers=headers), "invalid-api-key", 401)
 
 
 class TestRate:

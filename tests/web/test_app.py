@@ -201,3 +201,12 @@ class TestCrowds:
         document = assert_problem(second, "store-unavailable", 503, "SERVICE_UNAVAILABLE")
         assert second.headers["retry-after"] == "1"
         assert document["error"]["retryAfterSeconds"] == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/healthz", "/readyz", "/api/v1/keys", "/api/v1/balance/limits"]
+)
+@pytest.mark.parametrize("more", ["%0a", "%0A", "%20", "%00", "%7f", "%0d%0a"])
+def test_a_path_with_something_unseen_in_it_is_no_path(quick, path, more):
+    """A rule of a proxy for the path would not meet it."""
+    assert_problem(quick.get(path + more), "not-found", 404)

@@ -177,6 +177,14 @@ class Engine:
         """
         return references.find_reference(self._store, self.tenant, self.log_of(customer_id), reference_id)
 
+    def resolve_adjusts(self, delta: Delta, reference_id: str) -> Delta:
+        """Return a delta that says by its recordId what it adjusts; see `counterfoil.engine.references`.
+
+        Raises:
+            EngineError: `record-not-found`, `invalid-field`, `log-corrupt`.
+        """
+        return references.resolve_adjusts(self._store, self.operator, self.tenant, delta, reference_id)
+
     def deltas(
         self,
         customer_id: str,

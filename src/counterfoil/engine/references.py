@@ -9,16 +9,57 @@ Source: docs/api/deltas.md#adjusts.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from counterfoil.core.encoding import json_string
-from counterfoil.core.reference import format_record_id
+from counterfoil.core.reference import format_record_id, hash_idempotency_key, idempotency_prefix
+from counterfoil.engine.operator import Operator
+from counterfoil.engine.request import Delta, check_key
 from counterfoil.engine.store import Store
-from counterfoil.engine.stored import head_of, log_corrupt, read_details, read_stored
+from counterfoil.engine.stored import head_of, key_prefix, log_corrupt, read_details, read_stored
 from counterfoil.errors import EngineError
 from counterfoil.limits import REFERENCE_SEARCH_ENTRIES_MAX
 
 _PAGE: Final = 512
+
+
+def resolve_adjusts(store: Store, operator: Operator, tenant: str, delta: Delta, reference_id: str) -> Delta:
+    """Return a delta that says by its recordId what it adjusts, of which the sender gave the own name.
+
+    One that was recorded before keeps what it was recorded with, as long as that is not known to be another: its target
+    may have been erased meanwhile, or be out of reach of a search.
+
+    Raises:
+        EngineError: as `find_reference`; `invalid-field`, where customerId or key are none.
+    """
+    log = operator.log_of(tenant, delta.customer_id)
+    known = _recorded_target(store, operator, tenant, log, delta, reference_id=reference_id)
+    return replace(delta, adjusts=known or find_reference(store, tenant, log, reference_id))
+
+
+def _recorded_target(
+    store: Store, operator: Operator, tenant: str, log: bytes, delta: Delta, *, reference_id: str
+) -> str | None:
+    """Return what the delta that bears this key adjusts, None where there is none, or it adjusts one of another name."""
+    if delta.idempotency_key is None:
+        return None
+    check_key(delta.idempotency_key)
+    key = hash_idempotency_key(operator.reference_key, idempotency_prefix(log), delta.idempotency_key)
+    wanted = (log, key_prefix(key))
+    with store.read() as view:
+        if head_of(view, tenant, log) is None:
+            return None
+        for index in view.find_keys([wanted]).get(wanted, ()):
+            rows = view.entries(log, index, index + 1)
+            entry = read_stored(rows[0]) if rows else None
+            if entry is None or entry.key != key.hex() or entry.adjusts is None:
+                continue
+            target = view.entries(log, entry.adjusts, entry.adjusts + 1)
+            value = read_details(target[0], read_stored(target[0])) if target else None
+            if value is None or value.get("referenceId") == reference_id:
+                return format_record_id(log, entry.adjusts)
+    return None
 
 
 def find_reference(store: Store, tenant: str, log: bytes, reference_id: str) -> str:

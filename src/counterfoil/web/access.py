@@ -31,7 +31,7 @@ from counterfoil.web.headers import read_headers
 from counterfoil.web.state import Services
 
 _KEPT_SECONDS: Final = 2.0
-# Rows that are kept, those of ids that nobody has among them.
+# Rows that are kept, and as many ids that nobody has.
 _KEPT_MAX: Final = 4_096
 SCHEME: Final = APIKeyHeader(
     name="X-Api-Key",
@@ -71,16 +71,19 @@ class Access:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._kept: dict[str, _Kept] = {}
+        # Ids that nobody has, apart: a stranger who makes them up does not push out the keys that there are.
+        self._nobody: dict[str, _Kept] = {}
         # What is being looked up: of a crowd that comes with one key, one looks and the others wait.
         self._coming: dict[str, asyncio.Future[_Kept]] = {}
         self._limit = RateLimit(services.settings.rate_per_second)
 
-    async def admit(self, headers: Mapping[bytes, bytes], scope: Scope) -> Caller:
+    async def admit(self, headers: Mapping[bytes, bytes], scope: Scope, *, again: bool = False) -> Caller:
         """Return who asks.
 
         Args:
             headers: of the request.
             scope: what it needs.
+            again: whether the request was let in before and took its time: it is not counted twice.
 
         Raises:
             EngineError: `invalid-api-key`, `rate-limited`, `insufficient-scope`, or what the store says.
@@ -90,11 +93,12 @@ class Access:
             raise invalid_api_key()
         services = self._services
         steady = services.steady()
-        kept = self._kept.get(presented.key_id)
+        kept = self._kept.get(presented.key_id) or self._nobody.get(presented.key_id)
         if kept is None or kept.until <= steady:
             kept = await self._look_up(presented.key_id)
         key = check_presented(presented, kept.key, services.now())
-        self._limit.take(key.key_id, steady)
+        if not again:
+            self._limit.take(key.key_id, steady)
         if scope not in kept.scopes:
             raise EngineError("insufficient-scope", f"the API key lacks the scope {scope}")
         return Caller(key.key_id, key.tenant, kept.scopes, services.engine(key.tenant))
@@ -120,9 +124,11 @@ class Access:
             return key
 
         key = await run_in_threadpool(read)
-        if len(self._kept) >= _KEPT_MAX:
-            self._kept.clear()
-        kept = self._kept[key_id] = _Kept(key, until, frozenset(key.scopes.split() if key else ()))
+        rows, others = (self._nobody, self._kept) if key is None else (self._kept, self._nobody)
+        if len(rows) >= _KEPT_MAX:
+            rows.clear()
+        others.pop(key_id, None)
+        kept = rows[key_id] = _Kept(key, until, frozenset(key.scopes.split() if key else ()))
         return kept
 
 
@@ -161,7 +167,19 @@ async def admit(request: Request, headers: Mapping[bytes, bytes], scope: Scope) 
     access: Access = request.app.access
     caller = await access.admit(headers, scope)
     request.scope["counterfoil.caller"] = caller
+    request.scope["counterfoil.admitted"] = scope, access
     return caller
+
+
+async def admit_again(request: Request, headers: Mapping[bytes, bytes]) -> None:
+    """Refuse a request whose key was revoked, or ended, since it was let in; what asks without a key is let be.
+
+    Raises:
+        EngineError: as `Access.admit`, but for the rate.
+    """
+    if admitted := request.scope.get("counterfoil.admitted"):
+        scope, access = admitted
+        await access.admit(headers, scope, again=True)
 
 
 async def _reader(request: Request, _: Annotated[str | None, Security(SCHEME)]) -> Caller:

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 
 from counterfoil.core.encoding import JsonValue, NumberToken, excerpt, read_json
 from counterfoil.errors import EngineError, MalformedError, TooLargeError
+from counterfoil.web.access import admit_again
 from counterfoil.web.headers import read_headers
 from counterfoil.web.state import Services, services_of
 
@@ -30,6 +31,8 @@ Object = dict[str, JsonValue]
 _TYPE: Final = re.compile(rb'application/json(?:\s*;\s*charset="?utf-8"?)?\s*', re.IGNORECASE)
 # Of the digits of a Content-Length: more are beyond every bound.
 _LENGTH_DIGITS_MAX: Final = 18
+# Behind a body that took longer the key is looked at again.
+_SLOW_SECONDS: Final = 1.0
 # To read less takes under a millisecond; other requests would wait for what takes longer.
 _INLINE_BYTES_MAX: Final = 16_384
 
@@ -38,10 +41,14 @@ async def read_object(request: Request, headers: Mapping[bytes, bytes], services
     """Read the body of a request; numbers come as `NumberToken`s.
 
     Raises:
-        EngineError: `unsupported-media-type`, `request-timeout`.
+        EngineError: `unsupported-media-type`, `request-timeout`; `invalid-api-key`, where the key ended meanwhile.
         MalformedError: `malformed`, `too-large`.
     """
+    began = services.steady()
     data = await _read_bytes(request, headers, services)
+    if services.steady() - began > _SLOW_SECONDS:
+        # A body that takes its time must not carry a key over its end.
+        await admit_again(request, headers)
     if len(data) > _INLINE_BYTES_MAX:
         return await run_in_threadpool(_parse, data, services.settings.body_bytes_max)
     return _parse(data, services.settings.body_bytes_max)

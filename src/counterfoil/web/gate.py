@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ Lane = Callable[[Request], Awaitable[Response]]
 _SERVER_ERROR: Final = 500
 # What nginx calls it; no answer bears it.
 _CLIENT_GONE: Final = 499
+# No path has a space or a control character.
+_UNSEEN: Final = re.compile(r"[\x00-\x20\x7f]")
 _NO_ROUTE: Final = "(none)"
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 # Routes that are open to everybody say otherwise.
@@ -77,6 +80,11 @@ class Gate:
         try:
             if self._at_work > self._services.settings.requests_max:
                 await self._refuse(_too_many(), scope, receive, exchange)
+            elif _UNSEEN.search(scope["path"]):
+                # To the router a path with a line break behind it is the one without, and to a proxy's rules it is not.
+                await self._refuse(
+                    EngineError("not-found", "there is no such path"), scope, receive, exchange
+                )
             else:
                 await self._answer(lane, scope, receive, exchange)
         finally:

@@ -6,7 +6,6 @@ Source: docs/api/deltas.md, docs/recording.md.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from itertools import count
 from typing import Final
 
@@ -68,7 +67,7 @@ async def record_delta(request: Request) -> Response:
         asked = read_delta(value, idempotency_key(headers))
         delta = asked.delta
         if asked.adjusts_reference is not None:
-            delta = await run_in_threadpool(_resolved, caller, delta, asked.adjusts_reference)
+            delta = await run_in_threadpool(caller.engine.resolve_adjusts, delta, asked.adjusts_reference)
         recorded = await services.gathering(caller.tenant).record(delta)
     except CounterfoilError:
         metrics.deltas("refused")
@@ -140,10 +139,6 @@ async def _record_all(services: Services, caller: Caller, deltas: list[Delta]) -
         if isinstance(each, CounterfoilError) and (each.exit_status == EXIT_IO or each.code == "internal"):
             raise each
     return answers
-
-
-def _resolved(caller: Caller, delta: Delta, reference_id: str) -> Delta:
-    return replace(delta, adjusts=caller.engine.find_reference(delta.customer_id, reference_id))
 
 
 def _described(recorded: Recorded, status: str) -> dict[str, object]:
