@@ -34,7 +34,7 @@ test-postgres: .venv/test
 
 # The suites that go on for as long as one lets them, for hours: docs/contributing.md.
 test-long: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --long tests/faults tests/simulation tests/system
+	$(BIN)/python -m pytest -n 2 --dist worksteal --long tests/faults tests/simulation tests/system tests/web/test_fuzz.py
 
 bench: .venv/bench
 	$(BIN)/python tests/bench
