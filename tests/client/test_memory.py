@@ -26,6 +26,13 @@ def document(path):
     return json.loads(path.read_text())
 
 
+def rewrite(path, newer):
+    """Put a checkpoint into a file as it stands, whatever was there."""
+    content = document(path)
+    content["checkpoints"][newer.origin] = newer.note
+    path.write_text(json.dumps(content))
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "seen.json"
@@ -216,6 +223,35 @@ class TestDamage:
         for _ in range(2):
             with refused("malformed"):
                 memory.of_reference(REFERENCES[0])
+
+    @pytest.mark.parametrize("later", [checkpoint(2, 1), checkpoint(5, 1, fill=8)], ids=["size", "root"])
+    def test_so_is_one_that_goes_back_in_a_log_that_nobody_asked_for_yet(self, kept, later):
+        opened(kept).advance(None, checkpoint(5, 1))
+        memory = opened(kept)
+        rewrite(kept, later)
+        for _ in range(2):
+            with refused("malformed"):
+                memory.of_reference(REFERENCES[1])
+        with refused("malformed"):
+            memory.advance(checkpoint(3), checkpoint(4))
+        assert document(kept)["checkpoints"][later.origin] == later.note
+
+    def test_a_log_that_nobody_asked_for_yet_may_grow(self, kept):
+        opened(kept).advance(None, checkpoint(5, 1))
+        memory = opened(kept)
+        rewrite(kept, checkpoint(6, 1))
+        assert memory.of_reference(REFERENCES[1]).size == 6
+
+    def test_a_damaged_one_can_be_restored_while_it_is_used(self, kept):
+        whole = kept.read_bytes()
+        content = document(kept)
+        content["checkpoints"][checkpoint(3).origin] = "nonsense"
+        kept.write_text(json.dumps(content))
+        memory = opened(kept)
+        with refused("malformed"):
+            memory.of_reference(REFERENCES[0])
+        kept.write_bytes(whole)
+        assert memory.of_reference(REFERENCES[0]) == checkpoint(3)
 
     @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
     def test_one_that_others_may_write_to_is_unsafe(self, kept, mode):

@@ -132,23 +132,37 @@ class Memory:
             raise self._damaged(error.message, code=error.code) from error
         if lost := self._notes.keys() - notes.keys():
             raise self._damaged(f"it lost the checkpoint of {min(lost)}")
+        for origin, before in self._notes.items():
+            if notes[origin] != before:
+                self._check_went_on(origin, before, notes[origin])
         self._notes, self._read_as = notes, identity
         self._origins = {reference_of(origin): origin for origin in notes}
 
+    def _check_went_on(self, origin: str, before: str, after: str) -> None:
+        """Refuse a note that is older than the one that the file held; also of a log that nobody asked for yet."""
+        found = self._parse_note(origin, after)
+        try:
+            known = self._parse_note(origin, before)
+        except MalformedError:
+            # The file was damaged when it was opened, and somebody restored it: there is nothing to hold it against.
+            return
+        if found.size < known.size or (found.size == known.size and found.root != known.root):
+            raise self._damaged(f"it went back from size {known.size} to {found.size} of {origin}")
+
     def _checkpoint(self, origin: str) -> Checkpoint:
-        """Return a checkpoint of the file; each is read when it is first asked for."""
+        """Return a checkpoint of the file; each is read when it is first asked for, or changed."""
         note, known = self._notes[origin], self._known.get(origin)
-        if known is not None and known.note == note:
-            return known
+        if known is None or known.note != note:
+            known = self._known[origin] = self._parse_note(origin, note)
+        return known
+
+    def _parse_note(self, origin: str, note: str) -> Checkpoint:
         try:
             checkpoint = parse_checkpoint(note)
         except MalformedError as error:
             raise self._damaged(error.message) from error
         if checkpoint.origin != origin:
             raise self._damaged(f"the checkpoint of {excerpt(checkpoint.origin)} stands under {origin}")
-        if known is not None and _went_back(known, checkpoint):
-            raise self._damaged(f"it went back from size {known.size} to {checkpoint.size} of {origin}")
-        self._known[origin] = checkpoint
         return checkpoint
 
     def _damaged(self, why: str, *, code: str = "malformed") -> MalformedError:
@@ -189,10 +203,6 @@ def reference_of(origin: str) -> str:
         MalformedError: where it is no origin of a customer's log.
     """
     return f"0x{parse_origin(origin).log.hex()}"
-
-
-def _went_back(known: Checkpoint, found: Checkpoint) -> bool:
-    return found.size < known.size or (found.size == known.size and found.root != known.root)
 
 
 def _place(checkpoint: Checkpoint | None) -> tuple[str, int, bytes] | None:
