@@ -155,6 +155,11 @@ def open_place(place: Place, *, create: bool = False) -> Store:
     return store
 
 
+def operator_of(keys: KeyFolder) -> Operator:
+    """Return who signs with these keys."""
+    return Operator(keys.operator, keys.signer, keys.reference_key)
+
+
 @contextmanager
 def open_engine(place: Place) -> Iterator[Engine]:
     """Open the store with the operator's keys.
@@ -169,7 +174,6 @@ def open_engine(place: Place) -> Iterator[Engine]:
     store = open_place(place)
     try:
         keys = load_keys(place)
-        operator = Operator(keys.operator, keys.signer, keys.reference_key)
-        yield Engine(store, operator, tenant=place.tenant)
+        yield Engine(store, operator_of(keys), tenant=place.tenant)
     finally:
         store.close()

@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 
 import click
 
+from counterfoil.cli.context import operator_of
 from counterfoil.cli.output import Progress, plural, say
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import KeySet
@@ -27,7 +28,6 @@ from counterfoil.core.ed25519 import SEED_BYTES
 from counterfoil.core.receipt import verify_receipt
 from counterfoil.core.timestamp import MICROSECONDS
 from counterfoil.engine.engine import Engine
-from counterfoil.engine.operator import Operator
 from counterfoil.engine.request import Delta
 from counterfoil.engine.rows import Reading, read_csv
 from counterfoil.errors import CounterfoilError, EngineError
@@ -86,7 +86,7 @@ def demo() -> None:
         )
         file = folder / "demo.db"
         store = stack.enter_context(closing(open_store(f"sqlite:///{file}", clock=clock, create=True)))
-        engine = Engine(store, Operator(keys.operator, keys.signer, keys.reference_key), tenant="cdnow")
+        engine = Engine(store, operator_of(keys), tenant="cdnow")
         engine.set_unit("USD")
         _replay(engine, clock)
         public = KeySet([keys.verifier_key])

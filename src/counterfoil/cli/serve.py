@@ -26,9 +26,9 @@ from typing import Final
 
 import click
 
-from counterfoil.cli.context import Place, load_keys, open_place, place_options
+from counterfoil.cli.context import Place, open_place, operator_of, place_options
 from counterfoil.cli.output import complain, hint, say
-from counterfoil.cli.setup import find_owner, has_keys, make_keys_and_store
+from counterfoil.cli.setup import find_owner, has_keys, keys_at_hand, make_keys_and_store
 from counterfoil.cli.team import BREATH_SECONDS, Duty, Stop, Team
 from counterfoil.engine import apikeys
 from counterfoil.engine.clock import HostClock
@@ -166,11 +166,7 @@ def _answer(listener: socket.socket, place: Place, owner: Operator, stop: Stop, 
     with _opened(place, stop) as store:
         if store is None:
             return
-        settings = Settings(
-            public_url=options.public_url,
-            rate_per_second=options.rate_limit,
-            checkpoint_seconds=options.checkpoint_every,
-        )
+        settings = Settings(public_url=options.public_url, rate_per_second=options.rate_limit)
         answer_requests(listener, Services(store, owner, settings), stop, proxies=options.proxies)
 
 
@@ -214,10 +210,7 @@ def _prepare(place: Place, operator: str | None) -> Operator:
         make_keys_and_store(place, operator, unit=None, asks=False)
     # What is wrong with store or keys is said once, and a passphrase asked for once: before there are several.
     with closing(open_place(place)) as store:
-        keys = load_keys(place)
-        if operator not in (None, keys.operator):
-            raise EngineError("usage", f"the key folder {place.keys} is there already, of {keys.operator}")
-        owner = Operator(keys.operator, keys.signer, keys.reference_key)
+        owner = operator_of(keys_at_hand(place, operator))
         claim_store(store, owner)
         issued = apikeys.create(
             store,

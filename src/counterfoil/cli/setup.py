@@ -17,6 +17,7 @@ from counterfoil.cli.context import (
     find_passphrase,
     load_keys,
     open_place,
+    operator_of,
     place_options,
 )
 from counterfoil.cli.output import emit, hint, json_option, say
@@ -25,7 +26,7 @@ from counterfoil.core.note import verifier_key
 from counterfoil.core.reference import Origin, check_operator, customer_reference
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.engine import Engine
-from counterfoil.engine.operator import Operator, check_identity
+from counterfoil.engine.operator import check_identity
 from counterfoil.engine.record import DEFAULT_UNIT
 from counterfoil.engine.request import check_unit
 from counterfoil.engine.store import Identity
@@ -80,11 +81,11 @@ def make_keys_and_store(place: Place, operator: str | None, unit: str | None, *,
     _check(operator, unit)
     at_hand = has_keys(place)
     if at_hand:
-        keys = _keys_at_hand(place, operator)
+        keys = keys_at_hand(place, operator)
     else:
         keys = _new_keys(place.keys, operator or _LOCALHOST, asks=asks)
     with closing(open_place(place, create=True)) as store:
-        engine = Engine(store, Operator(keys.operator, keys.signer, keys.reference_key), tenant=place.tenant)
+        engine = Engine(store, operator_of(keys), tenant=place.tenant)
         if unit is not None:
             engine.set_unit(unit)
     say(f"verifier key  {keys.verifier_key}")
@@ -141,12 +142,17 @@ def _set_unit_of_another_tenant(
                 "usage", f"{taken}; tenant {place.tenant} has the unit {known or DEFAULT_UNIT} already"
             )
         keys = load_keys(place)
-        engine = Engine(store, Operator(keys.operator, keys.signer, keys.reference_key), tenant=place.tenant)
+        engine = Engine(store, operator_of(keys), tenant=place.tenant)
         engine.set_unit(unit)
     say(f"unit          {unit}, of what is recorded for tenant {place.tenant}")
 
 
-def _keys_at_hand(place: Place, operator: str | None) -> KeyFolder:
+def keys_at_hand(place: Place, operator: str | None) -> KeyFolder:
+    """Return the keys that are there.
+
+    Raises:
+        EngineError: `usage`, where they are of another operator than the one that is named; what the keys say.
+    """
     keys = load_keys(place)
     if operator not in (None, keys.operator):
         raise EngineError("usage", f"the key folder {place.keys} is there already, of {keys.operator}")
@@ -210,7 +216,7 @@ def key_check(place: Place, *, as_json: bool) -> None:
         raise EngineError(
             "key-mismatch", f"the store {shown(place.store)} belongs to nobody yet: run `counterfoil init`"
         )
-    check_identity(owner, Operator(keys.operator, keys.signer, keys.reference_key))
+    check_identity(owner, operator_of(keys))
     if as_json:
         emit({"result": "ok", "operator": keys.operator, "verifierKey": str(keys.verifier_key)})
         return

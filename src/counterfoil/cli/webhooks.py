@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from counterfoil.cli.context import Place, load_keys, open_place, place_options
+from counterfoil.cli.context import Place, load_keys, open_place, operator_of, place_options
 from counterfoil.cli.output import emit, hint, json_option, plural, say
 from counterfoil.core.timestamp import format_time
 from counterfoil.engine.operator import Operator, claim_store
@@ -42,8 +42,7 @@ _OVERLAP_HOURS_MAX: Final = 24 * 30
 def _open(place: Place) -> Iterator[tuple[Store, Operator]]:
     """Open the store with the keys that secrets follow from."""
     with closing(open_place(place)) as store:
-        keys = load_keys(place)
-        operator = Operator(keys.operator, keys.signer, keys.reference_key)
+        operator = operator_of(load_keys(place))
         claim_store(store, operator)
         yield store, operator
 

@@ -39,8 +39,6 @@ class Settings:
         body_bytes_max: of a request's body.
         body_seconds_max: until a body must be there.
         slow_seconds: a request that takes longer is logged as a warning.
-        checkpoint_seconds: between two looks at what is to be checkpointed; how long a client that asks too early is
-            told to wait.
     """
 
     public_url: str = ""
@@ -49,7 +47,6 @@ class Settings:
     body_bytes_max: int = REQUEST_BYTES_MAX
     body_seconds_max: float = REQUEST_SECONDS_MAX
     slow_seconds: float = 1
-    checkpoint_seconds: float = 1
 
 
 def _wall_clock() -> int:
