@@ -160,3 +160,15 @@ class TestRate:
         assert [web.record().status_code for _ in range(4)] == [201, 201, 201, 429]
         steady.now += 100
         assert [web.record().status_code for _ in range(4)] == [201, 201, 201, 429]
+
+    def test_the_time_that_it_takes_to_look_a_key_up_brings_no_request_more(
+        self, serve, clock, steady, monkeypatch
+    ):
+        web, reader = serve(MemoryStore(clock), rate_per_second=1), apikeys.find_key
+
+        def read_slowly(*given):
+            steady.now += 1.5
+            return reader(*given)
+
+        monkeypatch.setattr("counterfoil.web.access.find_key", read_slowly)
+        assert [web.record().status_code for _ in range(2)] == [201, 429]

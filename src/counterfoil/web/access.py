@@ -92,13 +92,13 @@ class Access:
         if presented is None:
             raise invalid_api_key()
         services = self._services
-        steady = services.steady()
         kept = self._kept.get(presented.key_id) or self._nobody.get(presented.key_id)
-        if kept is None or kept.until <= steady:
+        if kept is None or kept.until <= services.steady():
             kept = await self._look_up(presented.key_id)
         key = check_presented(presented, kept.key, services.now())
         if not again:
-            self._limit.take(key.key_id, steady)
+            # Of now: others of this key may have come and gone while it was looked up.
+            self._limit.take(key.key_id, services.steady())
         if scope not in kept.scopes:
             raise EngineError("insufficient-scope", f"the API key lacks the scope {scope}")
         return Caller(key.key_id, key.tenant, kept.scopes, services.engine(key.tenant))
