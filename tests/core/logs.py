@@ -103,8 +103,9 @@ class Log:
 
     def checkpoint(self, size=None, signer=SIGNER, **changes):
         size = len(self) if size is None else size
+        root = changes.pop("root", None) or self.tree.root(size)
         return sign_checkpoint(
-            **{"origin": self.origin, "size": size, "root": self.tree.root(size), **changes}, signer=signer
+            **{"origin": self.origin, "size": size, "root": root, **changes}, signer=signer
         )
 
     @cached_property
@@ -143,7 +144,7 @@ class Log:
         found = {"entry": json.loads(self.data[index])}
         if details and self.details[index] is not None:
             opened = self.details[index]
-            found["details"] = {"salt": opened.salt.hex(), "value": opened.value}
+            found["details"] = {"salt": opened.salt.hex(), "value": {**opened.value}}
         if path:
             found["path"] = [encode_base64(sibling) for sibling in self.path(index)]
         return found
@@ -174,3 +175,28 @@ class Log:
         if opened:
             document["open"] = self.value(0, path=True)
         return document
+
+    def lines(self, *, details=True):
+        """Its lines of a pack, as JSON values: a checkpoint behind every seal."""
+        found = [{"log": self.origin}]
+        for index in range(len(self)):
+            found.append(self.value(index, path=False, details=details))
+            if index in self.seals:
+                found.append({"checkpoint": self.checkpoint(index + 1).note})
+        return found
+
+
+def pack_of(*logs, operator=OPERATOR):
+    """The lines of a pack, as JSON values; each log is a log or its lines."""
+    lines = [{"type": "counterfoil/pack@v1", "operator": operator}]
+    for log in logs:
+        lines += log.lines() if isinstance(log, Log) else log
+    return ended(lines)
+
+
+def ended(lines):
+    """Lines without an end, with the one that counts them right."""
+    kinds = {"logs": "log", "entries": "entry", "checkpoints": "checkpoint"}
+    objects = [line for line in lines if isinstance(line, dict)]
+    counts = {name: str(sum(kind in line for line in objects)) for name, kind in kinds.items()}
+    return [*lines, {"end": counts}]
