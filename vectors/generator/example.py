@@ -83,9 +83,26 @@ def _long() -> Log:
     return log
 
 
+def _week() -> Log:
+    """A log of twelve entries, a second apart, with a seal under each of the sizes 6 and 12."""
+    log = _log("cust_004")
+    log.open("2026-06-01T00:00:00.000000Z", salt(400))
+    for index, amount in enumerate(
+        ["40", "-2.5", "-1", "-0.75", "", "10", "-3", "-0.000000001", "2", "-1"], 1
+    ):
+        at = f"2026-06-01T00:00:{index:02}.000000Z"
+        if amount:
+            log.delta(amount, at, f"req-{index:04}", salt(400 + index), {"reason": f"call {index}"})
+        else:
+            log.seal(at)
+    log.seal("2026-06-01T00:00:11.000000Z")
+    return log
+
+
 EXAMPLE = _example()
 GROWN = _grown()
 APRIL = ("2026-04-01T00:00:00.000000Z", "2026-05-01T00:00:00.000000Z")
 MAY = ("2026-05-01T00:00:00.000000Z", "2026-06-01T00:00:00.000000Z")
 NEIGHBOUR = _neighbour()
 LONG = _long()
+WEEK = _week()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hmac
 from typing import Any
 
@@ -104,6 +105,16 @@ class Log:
     def seal(self, at: str) -> None:
         """Append a seal."""
         self._append("seal", at, {}, None)
+
+    def rewritten(self, changes: dict[int, dict[str, str]]) -> Log:
+        """Return a log of the same entries but for some members of some, each named by index, without details.
+
+        The operator signs it as any other: what it says need not be true.
+        """
+        other = copy.copy(self)
+        other.entries = [{**entry, **changes.get(index, {})} for index, entry in enumerate(self.entries)]
+        other.details = [None] * len(self.details)
+        return other
 
     def value(self, index: int) -> dict[str, Any]:
         """Return the value of the details of an entry that has some."""
