@@ -2,30 +2,37 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-wheel test-system test-postgres test-long bench bench-full vectors openapi clean
+.PHONY: demo test lint test-wheel test-system test-interop-go test-postgres test-long bench bench-full vectors openapi clean
 
 demo: .venv/demo
 	@$(BIN)/counterfoil demo
 
 test: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/system
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/system --ignore tests/interop/go
 
 lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The package as users get it: built, installed alone into a fresh environment, its own vectors run against itself.
+# The package as users get it: built, installed alone into a fresh environment, its own vectors run against itself and
+# against the second verifier that it brings along.
 test-wheel: .venv/test
 	rm -rf .venv/wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir .venv/wheel .
 	$(PYTHON) -m venv .venv/wheel/env
 	.venv/wheel/env/bin/python -m pip install --quiet .venv/wheel/counterfoil-*.whl
 	cd .venv/wheel && env/bin/counterfoil conformance run --command "env/bin/counterfoil conformance respond"
+	cd .venv/wheel && env/bin/counterfoil conformance run --command "env/bin/python $$(find env -name reference_verifier.py)"
 
 # Needs strace (Debian: apt-get install strace).
 test-system: .venv/test
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/system
+
+# Needs Go 1.18 or newer (Debian: apt-get install golang-go); it fetches one module, which go.sum pins.
+test-interop-go: .venv/test
+	go version
+	$(BIN)/python -m pytest tests/interop/go
 
 # The stores' contract, the engine and the command line, on the PostgreSQL in POSTGRES: a folder with initdb and postgres (Debian: postgresql-15).
 POSTGRES ?= /usr/lib/postgresql/15/bin
@@ -34,7 +41,8 @@ test-postgres: .venv/test
 
 # The suites that go on for as long as one lets them, for hours: docs/contributing.md.
 test-long: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --long tests/faults tests/simulation tests/system tests/web/test_fuzz.py
+	$(BIN)/python -m pytest -n 2 --dist worksteal --long tests/faults tests/simulation tests/system tests/web/test_fuzz.py \
+		tests/core/test_statement_histories.py tests/core/test_pack_audit.py tests/vectors/test_reference_verifier.py
 
 bench: .venv/bench
 	$(BIN)/python tests/bench
