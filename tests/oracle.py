@@ -127,3 +127,32 @@ class UniformTree:
             k = split(size)
             found = self._roots[size] = node_hash(self.root(k), self.root(size - k))
         return found
+
+
+def path_ranges(index, start, end):
+    """The leaves `[start, end)` under each hash of PATH(index, D[start:end]), in its order."""
+    if end - start == 1:
+        return []
+    middle = start + split(end - start)
+    if index < middle:
+        return [*path_ranges(index, start, middle), (middle, end)]
+    return [*path_ranges(index, middle, end), (start, middle)]
+
+
+def root_from_range(start, size, leaves, first_path, last_path):
+    """The root over neighbouring leaves, with what the paths of the first and the last say of the rest."""
+    end = start + len(leaves)
+    left = dict(zip(path_ranges(start, 0, size), first_path, strict=True))
+    right = dict(zip(path_ranges(end - 1, 0, size), last_path, strict=True))
+
+    def over(first, behind):
+        if behind <= start:
+            return left[first, behind]
+        if first >= end:
+            return right[first, behind]
+        if behind - first == 1:
+            return leaves[first - start]
+        middle = first + split(behind - first)
+        return node_hash(over(first, middle), over(middle, behind))
+
+    return over(0, size)

@@ -1,6 +1,7 @@
 """Every code has a place that makes it: here for core, elsewhere by name for the rest; and how codes become statuses."""
 
 import ast
+import json
 import pickle
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import decode_integer, read_json
 from counterfoil.core.merkle import verify_consistency, verify_inclusion
 from counterfoil.core.receipt import verify_receipt
+from counterfoil.core.statement_verify import verify_statement
 from counterfoil.core.timestamp import read_time
 from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file
 from counterfoil.errors import (
@@ -23,6 +25,8 @@ from counterfoil.errors import (
     VerificationError,
     worst_exit,
 )
+from tests.core.logs import KEYS as LOG_KEYS
+from tests.core.logs import Log
 from tests.core.receipts import KEYS, samples
 from tests.core.test_audit import LOG, checkpoint, delta, fed
 from tests.core.test_tlog_proof import FILE, HASH, signed
@@ -30,6 +34,8 @@ from tests.core.test_tlog_proof import KEYS as CONSISTENCY_KEYS
 from tests.support import refused
 
 TESTS = Path(__file__).parent
+# Its last entry is a second too early for the period that is asked for.
+PERIOD = Log(3)
 RECEIPT = next(sample.data for sample in samples() if sample.name == "7-3")
 
 # The last byte of the salt, and what stands behind it.
@@ -46,6 +52,10 @@ OF_CORE = {
     "index-mismatch": lambda: verify_inclusion(1, 1, HASH, [], HASH),
     "root-mismatch": lambda: verify_inclusion(0, 1, HASH, [], bytes(32)),
     "inconsistent": lambda: verify_consistency(0, 1, HASH, HASH, []),
+    "incomplete-period": lambda: verify_statement(
+        json.dumps(PERIOD.statement(0, 3, "light", period=("2026-01-01T00:00:00.000000Z", PERIOD.time(3)))),
+        LOG_KEYS,
+    ),
     "details-mismatch": lambda: verify_receipt(
         RECEIPT.replace(b'"salt":"', b'"salt":"00', 1).replace(SALT_END, b'","value"', 1), KEYS
     ),

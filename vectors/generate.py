@@ -22,8 +22,10 @@ from generator import (
     hashing_cases,
     inclusion_cases,
     note_cases,
+    pack_cases,
     receipt_cases,
     reference_cases,
+    statement_cases,
     time_cases,
 )
 from generator.model import files
@@ -43,6 +45,8 @@ TOPICS = (
     entry_cases.TOPIC,
     details_cases.TOPIC,
     receipt_cases.TOPIC,
+    statement_cases.TOPIC,
+    pack_cases.TOPIC,
 )
 
 

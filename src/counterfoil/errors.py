@@ -43,6 +43,7 @@ CODES: Final[dict[str, int]] = {
     "index-mismatch": EXIT_INVALID,
     "root-mismatch": EXIT_INVALID,
     "inconsistent": EXIT_INVALID,
+    "incomplete-period": EXIT_INCONCLUSIVE,
     "details-mismatch": EXIT_INVALID,
     "time-order": EXIT_INVALID,
     "totals-mismatch": EXIT_INVALID,

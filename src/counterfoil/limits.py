@@ -47,6 +47,15 @@ SALT_BYTES: Final = 32
 # Receipts, notes, consistency files: room for 64 signature lines of the largest kind in use (ML-DSA-44, 3.3 kB).
 RECEIPT_BYTES_MAX: Final = 262_144
 NOTE_BYTES_MAX: Final = 262_144
+# A light statement is four items, an open entry and a checkpoint; each of these is within the bounds of a receipt.
+LIGHT_STATEMENT_BYTES_MAX: Final = 262_144
+# A full statement is read whole; beyond this a pack, which is read line by line.
+FULL_STATEMENT_BYTES_MAX: Final = 33_554_432
+STATEMENT_ITEMS_MAX: Final = 10_000
+# A line of an evidence pack: an entry with its details, or a checkpoint.
+PACK_LINE_BYTES_MAX: Final = 262_144
+# Of a delta's line at most 17,100 bytes can be compressed away, and 96 are random: salt, commitment and key.
+PACK_EXPANSION_MAX: Final = 200
 SIGNATURE_LINES_MAX: Final = 64
 # Ed25519: 4 bytes of key id and 64 of signature; ML-DSA-44 with a time: 2,432.  A line beyond this is no signature.
 SIGNATURE_BYTES_MAX: Final = 8_192

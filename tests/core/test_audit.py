@@ -6,8 +6,8 @@ import json
 import pytest
 import rfc8785
 
-from counterfoil.core.audit import LogAudit
-from counterfoil.core.checkpoint import KeySet, sign_checkpoint
+from counterfoil.core.audit import LogAudit, undecided
+from counterfoil.core.checkpoint import KeySet, parse_checkpoint, sign_checkpoint
 from counterfoil.core.details import commit
 from counterfoil.core.ed25519 import SigningKey
 from counterfoil.core.entry import DELTA, Entry, format_delta, format_open, format_seal, parse_entry
@@ -253,6 +253,15 @@ class TestCheckpoints:
         with refused("fork"):
             fed(*LOG[:4], checkpoint(LOG[:4], root=bytes(32)), checkpoint(LOG[:4]))
 
+    def test_two_of_one_size_are_a_fork_in_any_order_and_whether_one_of_them_holds_or_none(self):
+        good, bad, worse = (
+            checkpoint(LOG[:4]), checkpoint(LOG[:4], root=bytes(32)), checkpoint(LOG[:4], root=bytes(31) + b"a"),
+        )  # fmt: skip
+        for first, second in ((good, bad), (bad, worse)):
+            with refused("fork") as caught:
+                fed(*LOG[:4], first, second)
+            assert caught.value.facts == {"first": first, "second": second}
+
     def test_one_that_does_not_hold_after_one_that_does_is_a_root_mismatch(self):
         audit = fed(*LOG[:4], checkpoint(LOG[:4]), *LOG[4:], checkpoint(LOG, root=bytes(32)))
         with refused("root-mismatch"):
@@ -269,3 +278,67 @@ class TestCheckpoints:
         audit = fed(*entries, checkpoint(LOG[:4]))
         with refused("root-mismatch"):
             audit.finish()
+
+
+def audited(held, *items):
+    """An audit with a checkpoint from before."""
+    audit = LogAudit(ORIGIN, KEYS, held=parse_checkpoint(held))
+    for item in items:
+        if isinstance(item, bytes):
+            audit.entry(item, None, None)
+        else:
+            audit.checkpoint(item)
+    return audit.finish()
+
+
+class TestHeldCheckpoint:
+    """Steps 9 and 10, with a checkpoint that the auditor kept from before."""
+
+    def test_a_log_that_extends_it_holds_and_counts_its_own_checkpoints_alone(self):
+        for held in (checkpoint(LOG[:4]), checkpoint(LOG)):
+            report = audited(held, *LOG, checkpoint(LOG))
+            assert (report.checkpoints, report.covered) == (1, 7)
+        assert audited(checkpoint([]), *LOG, checkpoint(LOG)).covered == 7
+
+    def test_a_log_that_goes_on_behind_its_own_checkpoint_may_reach_it_unsigned(self):
+        report = audited(checkpoint(LOG), *LOG[:4], checkpoint(LOG[:4]), *LOG[4:])
+        assert (report.entries, report.covered) == (7, 4)
+
+    def test_a_log_that_does_not_extend_it_is_a_fork_once_a_checkpoint_of_it_holds(self):
+        for size in (4, 6, 7):
+            held = checkpoint(LOG[:size], root=bytes(32))
+            with refused("fork") as caught:
+                audited(
+                    held, *LOG[:4], *([] if size > 4 else [checkpoint(LOG[:4])]), *LOG[4:], checkpoint(LOG)
+                )
+            assert caught.value.facts["first"] == held
+
+    def test_of_its_size_another_root_is_a_fork_whatever_the_entries_give(self):
+        held, other = checkpoint(LOG), checkpoint(LOG, root=bytes(32))
+        with refused("fork") as caught:
+            audited(held, *LOG, other)
+        assert caught.value.facts == {"first": held, "second": other}
+
+    def test_entries_that_do_not_give_it_and_no_checkpoint_that_holds_are_a_root_mismatch(self):
+        with refused("root-mismatch"):
+            audited(checkpoint(LOG[:6], root=bytes(32)), *LOG[:4], checkpoint(LOG[:4]), *LOG[4:])
+
+    def test_a_log_that_ends_before_it_is_an_index_mismatch_with_both_notes(self):
+        held, own = checkpoint(LOG), checkpoint(LOG[:4])
+        with refused("index-mismatch") as caught:
+            audited(held, *LOG[:4], own)
+        assert caught.value.facts == {"held": held, "newest": own}
+
+    def test_it_is_verified_before_anything_is_held_against_it(self):
+        with refused("unknown-key"):
+            audited(checkpoint(LOG, signer=TestCheckpoints.STRANGER))
+        with refused("wrong-origin"):
+            audited(checkpoint(LOG, origin=ORIGIN[:-1] + "f"))
+
+
+class TestUndecided:
+    def test_without_a_checkpoint_or_with_unknown_types_nothing_is_decided(self):
+        later = changed(seal(LOG[6]), type="counterfoil/redaction@v1", redacts="1")
+        assert undecided(fed(*LOG, checkpoint(LOG)).finish()) is None
+        assert undecided(fed(*LOG).finish()).code == "not-yet-checkpointed"
+        assert undecided(fed(*LOG, checkpoint(LOG), later).finish()).code == "unknown-type"

@@ -6,6 +6,7 @@ import hmac
 import json
 import re
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ class TestPages:
     @pytest.mark.parametrize(
         ("page", "steps"),
         [("reference", 4), ("entry", 9), ("details", 5), ("note", 6), ("checkpoint", 4), ("consistency", 7),
-         ("tlog-proof", 3), ("receipt", 7), ("audit", 9)],
+         ("tlog-proof", 3), ("receipt", 7), ("statement", 6), ("audit", 10), ("pack", 7)],
     )  # fmt: skip
     def test_a_page_has_the_steps_that_code_and_vectors_cite(self, page, steps):
         found = [name for name in anchors(SPEC / f"{page}.md") if name.startswith("step-")]
@@ -118,6 +119,10 @@ class TestPages:
         ("details, nesting", f"{limits.DETAILS_NESTING_MAX} levels;"),
         ("receipt, tlog-proof, note, consistency file", f"{limits.RECEIPT_BYTES_MAX:,} bytes"),
         ("receipt, tlog-proof, note, consistency file", f"{limits.NOTE_BYTES_MAX:,} bytes"),
+        ("light statement", f"{limits.LIGHT_STATEMENT_BYTES_MAX:,} bytes"),
+        ("full statement", f"{limits.FULL_STATEMENT_BYTES_MAX:,} bytes"),
+        ("items of a statement", f"{limits.STATEMENT_ITEMS_MAX:,} |"),
+        ("line of a pack", f"{limits.PACK_LINE_BYTES_MAX:,} bytes"),
         ("verifier key", f"{limits.VERIFIER_KEY_CHARACTERS_MAX:,} characters"),
         ("integer", f"{limits.INTEGER_DIGITS_MAX} digits"),
         ("hashes of one proof", f"{limits.PROOF_HASHES_MAX},"),
@@ -176,6 +181,7 @@ BLOCKS = {
     name: (body + ("\n" if language == "text" else "")).encode()
     for name, language, body in BLOCK.findall(EXAMPLE)
 }
+JSON_BLOCKS = sorted(name for name, language, _ in BLOCK.findall(EXAMPLE) if language == "json")
 LEAVES = [sha256(b"\x00" + BLOCKS[f"entry-{index}"]) for index in range(6)]
 ENTRIES = [json.loads(BLOCKS[f"entry-{index}"]) for index in range(6)]
 
@@ -184,9 +190,9 @@ class TestExample:
     def test_every_fenced_block_with_an_anchor_is_read(self):
         fences = [found for found in FENCE.findall(EXAMPLE) if found.startswith(("```json", "```text"))]
         assert len(fences) == len(BLOCKS)
-        assert not any(body.endswith(b"\n") for name, body in BLOCKS.items() if body.startswith(b"{"))
+        assert not any(BLOCKS[name].endswith(b"\n") for name in JSON_BLOCKS)
 
-    @pytest.mark.parametrize("name", sorted(name for name, body in BLOCKS.items() if body.startswith(b"{")))
+    @pytest.mark.parametrize("name", JSON_BLOCKS)
     def test_json_is_canonical(self, name):
         assert jcs(json.loads(BLOCKS[name])) == BLOCKS[name]
 
@@ -283,9 +289,51 @@ class TestExample:
         )
 
     @pytest.mark.parametrize(
+        ("name", "period", "indices", "proven"),
+        [("april", ("2026-04-01", "2026-05-01"), [0, 3, 4], [0, 3, 4]),
+         ("may", ("2026-05-01", "2026-06-01"), [3, 4, 5], [3, 5])],
+    )  # fmt: skip
+    def test_a_statement_holds_entries_and_paths_to_the_root(self, name, period, indices, proven):
+        statement = json.loads(BLOCKS[f"statement-{name}"])
+        items = statement["items"]
+        assert tuple(statement[edge] for edge in ("from", "to")) == tuple(
+            f"{day}T00:00:00.000000Z" for day in period
+        )
+        assert [item["entry"] for item in items] == [ENTRIES[index] for index in indices]
+        assert [index for index, item in zip(indices, items, strict=True) if "path" in item] == proven
+        opened = [{**statement["open"]}] if "open" in statement else []
+        for item in [item for item in items if "path" in item] + opened:
+            index = int(item["entry"]["index"])
+            path = [*map(base64.b64decode, item["path"])]
+            assert root_of_path(index, 6, LEAVES[index], path).hex() == VALUES["root(6)"]
+        assert statement["checkpoint"].encode() == BLOCKS["checkpoint-6"]
+
+    @pytest.mark.parametrize(("name", "before", "last"), [("April", None, 3), ("May", 3, 5)])
+    def test_the_table_of_the_statements_is_what_the_entries_say(self, name, before, last):
+        def totals(index):
+            entry = ENTRIES[index] if index is not None else {"count": "0", "credits": "0", "debits": "0"}
+            return int(entry["count"]), Decimal(entry["credits"]), Decimal(entry["debits"])
+
+        (count, plus, minus), (later, more, less) = totals(before), totals(last)
+        row = [plus - minus, later - count, more - plus, less - minus, more - less]
+        assert f"| {name} | " + " | ".join(f"{Decimal(cell).normalize():f}" for cell in row) + " |" in EXAMPLE
+
+    def test_the_pack_holds_the_log_with_its_checkpoints(self):
+        first, named, *lines, end = [json.loads(line) for line in BLOCKS["pack"].splitlines()]
+        assert first == {"operator": VALUES["operator"], "type": "counterfoil/pack@v1"}
+        assert named == {"log": VALUES["origin"]}
+        assert [line["entry"] for line in lines if "entry" in line] == ENTRIES
+        notes = {place: line["checkpoint"] for place, line in enumerate(lines) if "checkpoint" in line}
+        assert notes == {4: BLOCKS["checkpoint-4"].decode(), 7: BLOCKS["checkpoint-6"].decode()}
+        assert end == {"end": {"logs": "1", "entries": "6", "checkpoints": "2"}}
+        for line in BLOCKS["pack"].splitlines():
+            assert jcs(json.loads(line)) == line
+
+    @pytest.mark.parametrize(
         ("page", "block"),
         [("entry", "entry-2"), ("note", "checkpoint-4"), ("checkpoint", "checkpoint-4"), ("tlog-proof", "tlog-proof-2"),
-         ("consistency", "consistency-4-6"), ("receipt", "receipt-2")],
+         ("consistency", "consistency-4-6"), ("receipt", "receipt-2"),
+         ("statement", "statement-april"), ("pack", "pack")],
     )  # fmt: skip
     def test_a_page_opens_with_the_bytes_of_the_example(self, page, block):
         first = FENCE.findall(read(SPEC / f"{page}.md"))[0]

@@ -24,6 +24,12 @@ print(json.dumps({
     "root": log.root(4).hex(),
     "checkpoint": log.checkpoint(4),
     "receipt": ledger.jcs(log.receipt(2, 4)).decode(),
+    "statement-april": ledger.jcs(example.GROWN.statement(example.APRIL, "light", 6)).decode(),
+    "statement-may": ledger.jcs(example.GROWN.statement(example.MAY, "full", 6, with_open=True)).decode(),
+    "pack": "\\n".join(
+        ledger.jcs(line).decode()
+        for line in ledger.pack_lines(example.OPERATOR, [example.GROWN.pack(4, 6)])
+    ),
 }))
 """
 
@@ -52,6 +58,11 @@ def test_the_checkpoint_is_that_of_the_page(made):
 
 def test_the_receipt_is_that_of_the_page(made):
     assert made["receipt"] == block("receipt-2")
+
+
+@pytest.mark.parametrize("name", ["statement-april", "statement-may", "pack"])
+def test_the_statements_and_the_pack_are_those_of_the_page(made, name):
+    assert made[name] == block(name)
 
 
 @pytest.mark.parametrize("name", ["reference", "operator key", "log key", "root"])

@@ -20,12 +20,13 @@ VALIDATOR = jsonschema.Draft202012Validator(json.loads((FOLDER / "schema.json").
 CASES = load_vectors(FOLDER)
 TOPICS = {
     "base64", "amount", "time", "reference", "hashing", "inclusion", "consistency",
-    "note", "checkpoint", "consistency-file", "entry", "details", "receipt",
+    "note", "checkpoint", "consistency-file", "entry", "details", "receipt", "statement", "pack",
 }  # fmt: skip
-# What the formats of one receipt, checkpoint or consistency file can be refused with.
+# What the formats can be refused with.
 FORMAT_CODES = {
     "too-large", "malformed", "unknown-type", "unknown-key", "bad-signature", "wrong-origin",
-    "index-mismatch", "root-mismatch", "inconsistent", "details-mismatch", "fork",
+    "index-mismatch", "root-mismatch", "inconsistent", "incomplete-period", "details-mismatch", "time-order",
+    "totals-mismatch", "duplicate-key", "missing-seal", "fork", "nothing-checked", "not-yet-checkpointed",
 }  # fmt: skip
 
 
@@ -92,11 +93,10 @@ def test_every_case_names_a_step_of_the_specification():
     assert {case.spec for case in CASES} - known == set()
 
 
-def test_every_step_of_a_receipt_refuses_a_case():
-    refusing = {
-        case.spec.partition("#")[2] for case in CASES if case.topic == "receipt" and case.result != "ok"
-    }
-    assert refusing == {f"step-{number}" for number in range(1, 8)}
+@pytest.mark.parametrize(("topic", "steps"), [("receipt", 7), ("statement", 6), ("pack", 7)])
+def test_every_step_refuses_a_case(topic, steps):
+    refusing = {case.spec.partition("#")[2] for case in CASES if case.topic == topic and case.result != "ok"}
+    assert refusing == {f"step-{number}" for number in range(1, steps + 1)}
 
 
 def test_every_code_of_the_formats_has_a_case_and_every_case_a_listed_code():

@@ -6,12 +6,28 @@ A vector set that a forgiving verifier passes is worth nothing, however many cas
 import base64
 import hashlib
 import json
+from itertools import pairwise
 
 import pytest
 
 from counterfoil.cli import respond
 from counterfoil.conformance.vectors import load_vectors
-from counterfoil.core import amount, checkpoint, details, encoding, entry, merkle, note, receipt, tlog_proof
+from counterfoil.core import (
+    amount,
+    audit,
+    checkpoint,
+    details,
+    encoding,
+    entry,
+    merkle,
+    note,
+    pack,
+    pack_audit,
+    receipt,
+    statement,
+    statement_verify,
+    tlog_proof,
+)
 from counterfoil.errors import TooLargeError
 from counterfoil.limits import DETAILS_BYTES_MAX, ENTRY_BYTES_MAX
 
@@ -80,10 +96,15 @@ def path_of_any_length(index, size, leaf, path, root):
         raise AssertionError("root-mismatch")
 
 
+def first_pair_only(entries):
+    """Of all neighbours the first ones."""
+    return list(pairwise(entries))[:1]
+
+
 FAULTS = {
     "signatures are not verified": (
         [(note, "verify_signature", ignore)],
-        {"note", "checkpoint", "consistency-file", "receipt"},
+        {"note", "checkpoint", "consistency-file", "receipt", "statement", "pack"},
     ),
     "small-order keys are taken": ([(note, "check_public_key", ignore)], {"note", "checkpoint", "receipt"}),
     "every key speaks for every origin": (
@@ -111,8 +132,11 @@ FAULTS = {
         {"inclusion", "consistency", "receipt"},
     ),
     "leaves are hashed without their byte": (
-        [(module, "leaf_hash", lambda data: hashlib.sha256(data).digest()) for module in (respond, receipt)],
-        {"hashing", "entry", "receipt"},
+        [
+            (module, "leaf_hash", lambda data: hashlib.sha256(data).digest())
+            for module in (respond, receipt, statement_verify, audit)
+        ],
+        {"hashing", "entry", "receipt", "statement", "pack"},
     ),
     "paths may have any length": (
         [(module, "verify_inclusion", path_of_any_length) for module in (respond, receipt)],
@@ -146,6 +170,44 @@ FAULTS = {
         [(receipt, "members", lambda value, **_: value), (details, "members", lambda value, **_: value)],
         {"receipt"},
     ),
+    "items of a statement are not proven": (
+        [(statement_verify, "verify_inclusion", ignore), (statement_verify, "verify_range", ignore)],
+        {"statement"},
+    ),
+    "a full statement is proven at its ends alone": (
+        [(statement_verify, "verify_range", ignore)],
+        {"statement"},
+    ),
+    "items need not be by index and role": ([(statement, "_check_roles", ignore)], {"statement"}),
+    "nothing has to stand around a period": (
+        [(statement_verify, "_require_neighbours", ignore)],
+        {"statement"},
+    ),
+    "every period is final": ([(statement_verify, "_provisional_through", ignore)], {"statement"}),
+    "times and totals of a statement are believed": (
+        [(statement_verify, "check_later", ignore)],
+        {"statement"},
+    ),
+    "of a statement the first two items are compared": (
+        [(statement_verify, "pairwise", first_pair_only)],
+        {"statement"},
+    ),
+    "details of a statement are not compared": (
+        [(statement_verify, "verify_commitment", ignore)],
+        {"statement"},
+    ),
+    "whose statement it is, is not asked": ([(statement_verify, "verify_customer", ignore)], {"statement"}),
+    "entries of a log need not follow": ([(audit, "check_next", ignore)], {"pack"}),
+    "a log may begin with anything": ([(audit, "check_first", ignore)], {"pack"}),
+    "roots of a pack are believed": (
+        [(audit.LogAudit, "_hold_against", lambda *_: True)],
+        {"pack"},
+    ),
+    "keys may stand twice": ([(pack_audit.HashedKeys, "add", lambda *_: False)], {"pack"}),
+    "a pack may end anywhere": ([(pack_audit, "read_end", ignore)], {"pack"}),
+    "a log without a checkpoint is taken": ([(pack_audit, "undecided", ignore)], {"pack"}),
+    "every log is the operator's": ([(pack_audit, "operator_of", lambda _: "ledger.example.com")], {"pack"}),
+    "lines may have further members": ([(pack, "members", lambda value, **_: value)], {"pack"}),
     "lone surrogates and duplicate members are taken": (
         [(module, "read_json", lambda data, **_: json.loads(data)) for module in (respond, receipt, entry)],
         {"entry", "details", "receipt"},

@@ -43,6 +43,21 @@ def _example() -> Log:
     return log
 
 
+def _grown() -> Log:
+    """The worked example with its second month: a refund that corrects entry 2, and a seal."""
+    log = _example()
+    log.delta(
+        "2.5",
+        "2026-05-04T08:15:00.000000Z",
+        "req-0003",
+        salt(4),
+        {"reason": "refund", "referenceId": "line_001"},
+        adjusts="2",
+    )
+    log.seal("2026-05-31T23:59:59.999999Z")
+    return log
+
+
 def _neighbour() -> Log:
     """Another customer of the same operator and tenant, with a log of the same shape."""
     log = _log("cust_002")
@@ -68,6 +83,26 @@ def _long() -> Log:
     return log
 
 
+def _week() -> Log:
+    """A log of twelve entries, a second apart, with a seal under each of the sizes 6 and 12."""
+    log = _log("cust_004")
+    log.open("2026-06-01T00:00:00.000000Z", salt(400))
+    for index, amount in enumerate(
+        ["40", "-2.5", "-1", "-0.75", "", "10", "-3", "-0.000000001", "2", "-1"], 1
+    ):
+        at = f"2026-06-01T00:00:{index:02}.000000Z"
+        if amount:
+            log.delta(amount, at, f"req-{index:04}", salt(400 + index), {"reason": f"call {index}"})
+        else:
+            log.seal(at)
+    log.seal("2026-06-01T00:00:11.000000Z")
+    return log
+
+
 EXAMPLE = _example()
+GROWN = _grown()
+APRIL = ("2026-04-01T00:00:00.000000Z", "2026-05-01T00:00:00.000000Z")
+MAY = ("2026-05-01T00:00:00.000000Z", "2026-06-01T00:00:00.000000Z")
 NEIGHBOUR = _neighbour()
 LONG = _long()
+WEEK = _week()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hmac
 from typing import Any
 
@@ -11,6 +12,7 @@ from generator.signing import Key, b64, checkpoint_text, note
 from generator.tree import audit_path, consistency_proof, leaf_hash, root, sha256
 
 NANO = 10**9
+_COUNTED = {"logs": "log", "entries": "entry", "checkpoints": "checkpoint"}
 
 
 def jcs(value: object) -> bytes:
@@ -104,6 +106,16 @@ class Log:
         """Append a seal."""
         self._append("seal", at, {}, None)
 
+    def rewritten(self, changes: dict[int, dict[str, str]]) -> Log:
+        """Return a log of the same entries but for some members of some, each named by index, without details.
+
+        The operator signs it as any other: what it says need not be true.
+        """
+        other = copy.copy(self)
+        other.entries = [{**entry, **changes.get(index, {})} for index, entry in enumerate(self.entries)]
+        other.details = [None] * len(self.details)
+        return other
+
     def value(self, index: int) -> dict[str, Any]:
         """Return the value of the details of an entry that has some."""
         details = self.details[index]
@@ -146,8 +158,48 @@ class Log:
             "proof": proof,
         }
         if with_open:
-            receipt["open"] = {**self._item(0), "path": [b64(node) for node in self.path(0, size)]}
+            receipt["open"] = self.proven(0, size)
         return receipt
+
+    def statement(
+        self, period: tuple[str, str], mode: str, size: int, *, with_open: bool = False
+    ) -> dict[str, Any]:
+        """Return the statement of a period under the checkpoint of a size as an object, each time a new one."""
+        start, end = period
+        times = [entry["recordedAt"] for entry in self.entries[:size]]
+        before = [index for index, time in enumerate(times) if time < start][-1:]
+        inside = [index for index, time in enumerate(times) if start <= time < end]
+        after = [index for index, time in enumerate(times) if time >= end][:1]
+        kept = sorted({*inside[:1], *inside[-1:]}) if mode == "light" else inside
+        indices = [*before, *kept, *after]
+        ends = {indices[0], indices[-1]}
+        statement: dict[str, Any] = {
+            "type": "counterfoil/statement@v1",
+            "from": start,
+            "to": end,
+            "mode": mode,
+            "items": [
+                self.proven(index, size) if mode == "light" or index in ends else self._item(index)
+                for index in indices
+            ],
+            "checkpoint": self.checkpoint(size),
+        }
+        if with_open:
+            statement["open"] = self.proven(0, size)
+        return statement
+
+    def pack(self, *sizes: int) -> list[dict[str, Any]]:
+        """Return this log's lines of a pack: its entries, and behind those the checkpoints of these sizes."""
+        lines: list[dict[str, Any]] = [{"log": self.origin}]
+        for index in range(len(self.entries)):
+            lines.append(self._item(index))
+            if index + 1 in sizes:
+                lines.append({"checkpoint": self.checkpoint(index + 1)})
+        return lines
+
+    def proven(self, index: int, size: int) -> dict[str, Any]:
+        """Return an entry with its details and its path as an object."""
+        return {**self._item(index), "path": [b64(node) for node in self.path(index, size)]}
 
     def _item(self, index: int) -> dict[str, Any]:
         details = self.details[index]
@@ -160,6 +212,15 @@ def tlog_proof(index: int | str, path: list[bytes], checkpoint: str) -> str:
     return "".join(
         ["c2sp.org/tlog-proof@v1\n", f"index {index}\n", *(b64(h) + "\n" for h in path), "\n", checkpoint]
     )
+
+
+def pack_lines(operator: str, logs: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the lines of a pack, from those of its logs."""
+    lines: list[dict[str, Any]] = [{"type": "counterfoil/pack@v1", "operator": operator}]
+    for log in logs:
+        lines += log
+    counts = {name: sum(one in line for line in lines) for name, one in _COUNTED.items()}
+    return [*lines, {"end": {name: str(count) for name, count in counts.items()}}]
 
 
 def consistency_file(old: int | str, hashes: list[bytes], checkpoint: str) -> str:

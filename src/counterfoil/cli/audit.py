@@ -13,8 +13,8 @@ from counterfoil.cli.auditors import auditors
 from counterfoil.cli.context import Place, place_options
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
-from counterfoil.core.audit import AuditReport
-from counterfoil.errors import CounterfoilError, EngineError, VerificationError
+from counterfoil.core.audit import AuditReport, undecided
+from counterfoil.errors import CounterfoilError, EngineError
 
 
 @click.command(
@@ -74,7 +74,7 @@ class _Audited:
 
     def take(self, reference: str, found: AuditReport | CounterfoilError) -> None:
         """Say what became of a log."""
-        refusal = found if isinstance(found, CounterfoilError) else _undecided(found)
+        refusal = found if isinstance(found, CounterfoilError) else undecided(found)
         if refusal is not None:
             self._refuse(reference, refusal)
         elif isinstance(found, AuditReport):
@@ -138,17 +138,3 @@ class _Audited:
         )
         if self.held:
             say(f"not checked: {'; '.join(unchecked)}")
-
-
-def _undecided(report: AuditReport) -> CounterfoilError | None:
-    """Return the refusal of a verdict where nothing was decided, else None."""
-    if not report.checkpoints:
-        return VerificationError(
-            "not-yet-checkpointed",
-            f"the {report.entries} entries follow from one another, and nothing is signed yet",
-        )
-    if report.unknown_types:
-        return VerificationError(
-            "unknown-type", f"{report.unknown_types} entries are of types of a later version"
-        )
-    return None

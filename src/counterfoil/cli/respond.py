@@ -14,15 +14,17 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
-from counterfoil.core.amount import parse_amount
+from counterfoil.core.amount import format_nano, parse_amount
 from counterfoil.core.checkpoint import KeySet, parse_checkpoint
 from counterfoil.core.details import Details, canonical_details, verify_commitment
 from counterfoil.core.encoding import decode_base64, decode_hex, decode_integer, encode_utf8, read_json
 from counterfoil.core.entry import parse_entry, require_known_type
 from counterfoil.core.merkle import HASH_BYTES, leaf_hash, verify_consistency, verify_inclusion
 from counterfoil.core.note import parse_note, parse_verifier_key, verify_note
+from counterfoil.core.pack_audit import verify_pack
 from counterfoil.core.receipt import verify_receipt
 from counterfoil.core.reference import check_customer_id, check_tenant, customer_reference
+from counterfoil.core.statement_verify import Totals, verify_statement
 from counterfoil.core.timestamp import parse_time
 from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file
 from counterfoil.errors import CounterfoilError, MalformedError, TooLargeError
@@ -188,6 +190,63 @@ def _receipt(request: Request) -> Output:
     }
 
 
+def _statement(request: Request) -> Output:
+    keys = KeySet.parse(*_texts(request, "keys"))
+    allowed = request.get("allowProvisional", False)
+    if not isinstance(allowed, bool):
+        raise MalformedError("allowProvisional is not a truth value")
+    verified = verify_statement(
+        _text(request, "statement"),
+        keys,
+        origin=_text(request, "origin") if "origin" in request else None,
+        customer_id=_text(request, "customer") if "customer" in request else None,
+        allow_provisional=allowed,
+    )
+    return {
+        "origin": verified.checkpoint.origin,
+        "size": str(verified.checkpoint.size),
+        "opening": _totals(verified.opening),
+        "period": _totals(Totals(verified.deltas, verified.credits, verified.debits)),
+        "closing": _totals(verified.closing),
+        "provisionalThrough": verified.provisional_through,
+        "customer": verified.customer_id,
+    }
+
+
+def _totals(totals: Totals) -> Output:
+    return {
+        "count": str(totals.count),
+        "credits": format_nano(totals.credits),
+        "debits": format_nano(totals.debits),
+    }
+
+
+def _pack(request: Request) -> Output:
+    keys = KeySet.parse(*_texts(request, "keys"))
+    notes = [parse_checkpoint(note) for note in (_texts(request, "held") if "held" in request else [])]
+    held = {checkpoint.origin: checkpoint for checkpoint in notes}
+    if len(held) != len(notes):
+        raise MalformedError("two checkpoints of one log are held")
+    lines = _texts(request, "lines")
+    verified = verify_pack(lambda: lines, keys, held=held)
+    return {
+        "operator": verified.operator,
+        "logs": [
+            {
+                "origin": report.origin,
+                "entries": str(report.entries),
+                "deltas": str(report.deltas),
+                "checkpoints": str(report.checkpoints),
+                "covered": str(report.covered),
+                "verifiedThroughAt": report.verified_through_at,
+                "detailsAbsent": str(report.details_absent),
+            }
+            for report in verified.logs
+        ],
+        "absent": list(verified.absent),
+    }
+
+
 _OPERATIONS: Final[dict[str, Callable[[Request], Output]]] = {
     "base64": _base64,
     "amount": _amount,
@@ -202,4 +261,6 @@ _OPERATIONS: Final[dict[str, Callable[[Request], Output]]] = {
     "checkpoint": _checkpoint,
     "consistencyFile": _consistency_file,
     "receipt": _receipt,
+    "statement": _statement,
+    "pack": _pack,
 }

@@ -3,8 +3,8 @@
 A state machine without I/O: feed it the entries of a log in order, and each checkpoint after the last entry that it
 covers.  It trusts no stored hash: leaves come from the exact bytes, roots from the leaves.
 
-It keeps 32 bytes and a set's overhead a delta, for the idempotency keys, and the tiles that `take_tiles` has not
-taken; constant memory otherwise.
+It keeps what its `SeenKeys` keep of the idempotency keys, by default 32 bytes and a set's overhead a delta, and the
+tiles that `take_tiles` has not taken; constant memory otherwise.
 
 Source: docs/spec/audit.md, whose step numbers stand in the code.
 """
@@ -17,6 +17,7 @@ from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.details import commit
 from counterfoil.core.entry import DELTA, OPEN, SEAL, Entry, check_first, check_next, parse_entry
 from counterfoil.core.merkle import leaf_hash
+from counterfoil.core.seen_keys import ExactKeys, SeenKeys
 from counterfoil.core.tiles import TILE_WIDTH, Edge, Tile
 from counterfoil.errors import VerificationError
 from counterfoil.limits import SALT_BYTES
@@ -51,6 +52,44 @@ class AuditReport:
     last: Entry | None = None
 
 
+def undecided(report: AuditReport) -> VerificationError | None:
+    """Return why an audit that found nothing wrong is no verdict, None where it is one.
+
+    It is `not-yet-checkpointed` where nothing is signed, `unknown-type` where there are entries of a later version.
+    """
+    if not report.checkpoints:
+        return VerificationError(
+            "not-yet-checkpointed",
+            f"the {report.entries} entries follow from one another, and nothing is signed yet",
+        )
+    if report.unknown_types:
+        return VerificationError(
+            "unknown-type", f"{report.unknown_types} entries are of types of a later version"
+        )
+    return None
+
+
+def duplicate_key(index: int) -> VerificationError:
+    """Return the refusal of an entry whose key stood before."""
+    return VerificationError("duplicate-key", f"entry {index} bears the key of an earlier one")
+
+
+def _require_origin(checkpoint: Checkpoint, origin: str) -> None:
+    if checkpoint.origin != origin:
+        raise VerificationError(
+            "wrong-origin", "checkpoint of another log", found=checkpoint.origin, wanted=origin
+        )
+
+
+def _fork(first: Checkpoint, second: Checkpoint) -> VerificationError:
+    return VerificationError(
+        "fork",
+        f"checkpoints of sizes {first.size} and {second.size} contradict each other",
+        first=first.note,
+        second=second.note,
+    )
+
+
 class LogAudit:
     """The audit of one log, in progress.
 
@@ -65,7 +104,9 @@ class LogAudit:
         "_details_absent",
         "_details_checked",
         "_edge",
+        "_held",
         "_keys",
+        "_last",
         "_leaves",
         "_newest",
         "_origin",
@@ -75,19 +116,36 @@ class LogAudit:
         "_watermark",
     )  # fmt: skip
 
-    def __init__(self, origin: str, keys: KeySet) -> None:
-        """Begin with an empty log; `keys` come from the caller, never from where the entries come from."""
+    def __init__(
+        self, origin: str, keys: KeySet, *, held: Checkpoint | None = None, seen: SeenKeys | None = None
+    ) -> None:
+        """Begin with an empty log.
+
+        Args:
+            origin: the log.
+            keys: come from the caller, never from where the entries come from.
+            held: a checkpoint of this log that the auditor kept from before, which the log must extend.
+            seen: remembers idempotency keys; without one all are kept.
+
+        Raises:
+            VerificationError: `unknown-key`, `bad-signature`, `wrong-origin`, where `held` is none of this log's.
+        """
+        if held is not None:
+            keys.verify(held)
+            _require_origin(held, origin)
         self._origin = origin
         self._keys = keys
+        self._held = held
         self._edge = Edge()
         self._leaves: list[bytes] = []
         self._completed: dict[Tile, bytes] = {}
         self._previous: Entry | None = None
-        self._seen: set[bytes] = set()
+        self._seen: SeenKeys = ExactKeys() if seen is None else seen
         self._details_absent = 0
         self._details_checked = 0
         self._unknown = 0
         self._checkpoints = 0
+        self._last: Checkpoint | None = None
         self._newest: Checkpoint | None = None
         self._watermark: str | None = None
         # A checkpoint whose root the entries do not give: inconclusive about who erred until a later one holds.
@@ -103,6 +161,11 @@ class LogAudit:
         """
         # Steps 1 and 2: canonical bytes, members.
         entry = parse_entry(data)
+        self.take(entry, data, salt, value)
+        return entry
+
+    def take(self, entry: Entry, data: bytes, salt: bytes | None, value: bytes | None) -> None:
+        """Take the next entry where it was read already; otherwise as `entry`."""
         # Step 3: it follows from the one before.
         previous = self._previous
         if previous is None:
@@ -110,14 +173,21 @@ class LogAudit:
         else:
             check_next(previous, entry)
         # Step 4: one key, one entry, for ever.
-        if entry.type == DELTA:
-            key = bytes.fromhex(entry.key)
-            if key in self._seen:
-                raise VerificationError(
-                    "duplicate-key", f"entry {entry.index} bears the key of an earlier one"
-                )
-            self._seen.add(key)
+        if entry.type == DELTA and self._seen.add(bytes.fromhex(entry.key)):
+            raise duplicate_key(entry.index)
         # Step 5: details are what the entry commits to.
+        self._check_details(entry, salt, value)
+        if entry.type not in (OPEN, DELTA, SEAL):
+            self._unknown += 1
+        self._previous = entry
+        self._leaves.append(leaf_hash(data))
+        if len(self._leaves) >= TILE_WIDTH:
+            self._grow()
+        # Step 9, for the checkpoint from before: as if it stood here.
+        if self._held is not None and entry.index + 1 == self._held.size:
+            self._hold_against(self._held)
+
+    def _check_details(self, entry: Entry, salt: bytes | None, value: bytes | None) -> None:
         if salt is not None and value is not None:
             if len(salt) != SALT_BYTES or commit(salt, value) != entry.details:
                 raise VerificationError(
@@ -128,13 +198,6 @@ class LogAudit:
             raise VerificationError("details-mismatch", f"entry {entry.index} has one half of its details")
         elif entry.details is not None:
             self._details_absent += 1
-        if entry.type not in (OPEN, DELTA, SEAL):
-            self._unknown += 1
-        self._previous = entry
-        self._leaves.append(leaf_hash(data))
-        if len(self._leaves) >= TILE_WIDTH:
-            self._grow()
-        return entry
 
     def checkpoint(self, note: bytes | str) -> Checkpoint:
         """Take the checkpoint that covers exactly the entries so far.
@@ -142,16 +205,14 @@ class LogAudit:
         Raises:
             MalformedError: where it is no checkpoint (step 6).
             VerificationError: `unknown-key`, `bad-signature` (step 6), `wrong-origin`, `index-mismatch` (step 7),
-                `missing-seal` (step 8), `fork` where it holds and an earlier one did not (step 9).
+                `missing-seal` (step 8), `fork` where it holds and an earlier one did not, or contradicts one of its
+                size (step 9).
         """
         # Step 6: it reads and is signed.
         checkpoint = parse_checkpoint(note)
         self._keys.verify(checkpoint)
         # Step 7: it is of this log and this size.
-        if checkpoint.origin != self._origin:
-            raise VerificationError(
-                "wrong-origin", "checkpoint of another log", found=checkpoint.origin, wanted=self._origin
-            )
+        _require_origin(checkpoint, self._origin)
         self._grow()
         if checkpoint.size != self._edge.size:
             raise VerificationError(
@@ -161,24 +222,29 @@ class LogAudit:
         # Step 8: the entry under it is a seal.
         if self._previous is None or self._previous.type != SEAL:
             raise VerificationError("missing-seal", f"no seal under the checkpoint of size {checkpoint.size}")
-        # Step 9: the entries give its root.
-        root = self._edge.root()
-        if root != checkpoint.root:
-            if self._broken is None:
-                self._broken = (checkpoint, root)
-        elif self._broken is not None:
-            # These entries hash to this root, their prefix does not hash to the older one: two signed histories.
-            raise VerificationError(
-                "fork",
-                f"checkpoints of sizes {self._broken[0].size} and {checkpoint.size} contradict each other",
-                first=self._broken[0].note,
-                second=checkpoint.note,
-            )
-        else:
+        # Step 9: no other checkpoint has its size and another root, and the entries give its root.
+        for other in (self._last, self._held):
+            if other is not None and other.size == checkpoint.size and other.root != checkpoint.root:
+                raise _fork(other, checkpoint)
+        self._last = checkpoint
+        if self._hold_against(checkpoint):
+            if self._broken is not None:
+                # These entries hash to this root, their prefix does not hash to the older one: two signed histories.
+                raise _fork(self._broken[0], checkpoint)
             self._newest = checkpoint
             self._watermark = self._previous.recorded_at
         self._checkpoints += 1
         return checkpoint
+
+    def _hold_against(self, checkpoint: Checkpoint) -> bool:
+        """Return whether the entries so far give a checkpoint's root; the first that they do not give is remembered."""
+        self._grow()
+        root = self._edge.root()
+        if root == checkpoint.root:
+            return True
+        if self._broken is None:
+            self._broken = (checkpoint, root)
+        return False
 
     def take_tiles(self) -> dict[Tile, bytes]:
         """Return the tiles that became complete since the last call, as the entries give them."""
@@ -194,7 +260,8 @@ class LogAudit:
         """End the audit.
 
         Raises:
-            VerificationError: `root-mismatch`, where a checkpoint's root is not that of its entries (step 9).
+            VerificationError: `root-mismatch`, where a checkpoint's root is not that of its entries (step 9),
+                `index-mismatch`, where the log ends before the checkpoint that is held.
         """
         if self._broken is not None:
             checkpoint, root = self._broken
@@ -205,6 +272,13 @@ class LogAudit:
                 signed=checkpoint.root.hex(),
             )
         self._grow()
+        if self._held is not None and self._edge.size < self._held.size:
+            raise VerificationError(
+                "index-mismatch",
+                f"the log ends after {self._edge.size} entries, a checkpoint from before has {self._held.size}",
+                held=self._held.note,
+                newest=self._newest.note if self._newest else None,
+            )
         return AuditReport(
             self._origin,
             entries=self._edge.size,

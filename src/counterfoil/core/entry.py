@@ -8,7 +8,8 @@ values come from small alphabets, so that the canonical entries of a type are a 
 reads, checks and proves canonical in one pass.
 
 Every entry carries the totals *after* it, so that any two entries prove the totals of what lies between.
-`check_next` is the rule that leads from one entry to the next.
+`check_next` is the rule that leads from one entry to the next, `check_later` what it leaves possible between two that
+are no neighbours.
 
 Source: docs/spec/entry.md.
 """
@@ -23,7 +24,7 @@ from typing import Final
 from counterfoil.core.amount import AMOUNT_PATTERN, TOTAL_PATTERN, format_nano, to_nano
 from counterfoil.core.encoding import JsonValue, canonical_json, excerpt, json_string, read_json
 from counterfoil.core.reference import ORIGIN_PATTERN
-from counterfoil.core.timestamp import TIME_PATTERN, check_instant
+from counterfoil.core.timestamp import TIME_PATTERN, check_instant, to_microseconds
 from counterfoil.errors import MalformedError, TooLargeError, VerificationError
 from counterfoil.limits import ENTRY_BYTES_MAX, INTEGER_MAX, UNIT_CHARACTERS_MAX
 
@@ -305,3 +306,32 @@ def check_next(previous: Entry, entry: Entry) -> None:
         or entry.debits != minus
     ):
         raise VerificationError("totals-mismatch", f"the totals of entry {entry.index} do not follow")
+
+
+def check_later(earlier: Entry, later: Entry) -> None:
+    """Refuse two entries of one log, the second at a higher index, that cannot both stand in it.
+
+    Neighbours follow from one another.  Of others the rules between leave this: each index takes at least a
+    microsecond and adds at most one delta, and no total falls.
+
+    Raises:
+        VerificationError: `time-order`, `totals-mismatch`.
+    """
+    distance = later.index - earlier.index
+    if distance == 1:
+        check_next(earlier, later)
+        return
+    if to_microseconds(later.recorded_at) - to_microseconds(earlier.recorded_at) < distance:
+        raise VerificationError(
+            "time-order", f"entry {later.index} is too early for one {distance} behind entry {earlier.index}"
+        )
+    if (
+        later.unit != earlier.unit
+        or not 0 <= later.count - earlier.count <= distance
+        or later.credits < earlier.credits
+        or later.debits < earlier.debits
+    ):
+        raise VerificationError(
+            "totals-mismatch",
+            f"the totals of entry {later.index} cannot come after those of entry {earlier.index}",
+        )

@@ -6,6 +6,8 @@ A tree splits at the largest power of two smaller than its size; an odd node is 
 has two halves: `inclusion_ranges` and `consistency_ranges` say which subtrees it is made of, `core.tiles` says where
 their hashes are and folds them.  Computing a root and comparing it are two functions.
 
+A range proof shows neighbouring leaves at once: the inclusion proofs of the first and the last, and the leaves.
+
 Source: RFC 6962 section 2.1, RFC 9162 sections 2.1.3 and 2.1.4, docs/spec/tree.md.
 """
 
@@ -121,11 +123,7 @@ def root_from_inclusion_proof(index: int, size: int, leaf: bytes, path: Sequence
         raise VerificationError(
             "index-mismatch", f"leaf {index} is not in a tree of {size}", index=index, size=size
         )
-    # Up to `inner` the ways to this leaf and to the last one differ; above it every sibling is on the left.
-    inner = (index ^ (size - 1)).bit_length()
-    border = (index >> inner).bit_count()
-    if len(path) != inner + border:
-        raise VerificationError("root-mismatch", f"proof has {len(path)} hashes, want {inner + border}")
+    inner = _check_path_length(index, size, path)
     computed = leaf
     for level in range(inner):
         sibling = path[level]
@@ -146,6 +144,78 @@ def verify_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], 
     if computed != root:
         raise VerificationError(
             "root-mismatch", "the proof leads to another root", computed=computed.hex(), signed=root.hex()
+        )
+
+
+def root_from_range_proof(
+    start: int, size: int, leaves: Sequence[bytes], paths: tuple[Sequence[bytes], Sequence[bytes]]
+) -> bytes:
+    """Compute the root that neighbouring leaves lead to, with the paths of the first and of the last of them.
+
+    What stands left of the range comes from the first path, what stands right of it from the last one, all else from
+    the leaves.  The other hashes of the paths are not looked at: `verify_inclusion` is for these.
+
+    Args:
+        start: index of the first leaf.
+        size: leaves of the tree.
+        leaves: leaf hashes of 32 bytes, those of the indices `[start, start + len(leaves))`.
+        paths: inclusion proofs of the first leaf and of the last one; with one leaf, twice the same.
+
+    Raises:
+        MalformedError: where a number or a hash is none, or there is no leaf.
+        VerificationError: `index-mismatch` where the leaves are not all in a tree of this size, `root-mismatch` where
+            a path has another length than its leaf's.
+    """
+    _check_number(start)
+    _check_number(size)
+    _check_hashes(*leaves)
+    for path in paths:
+        _check_path(path)
+    if not leaves:
+        raise MalformedError("a range has at least one leaf")
+    end = start + len(leaves) - 1
+    if end >= size:
+        raise VerificationError(
+            "index-mismatch", f"leaf {end} is not in a tree of {size}", index=end, size=size
+        )
+    _check_path_length(start, size, paths[0])
+    _check_path_length(end, size, paths[1])
+    lefts, rights = iter(paths[0]), iter(paths[1])
+    row, last = list(leaves), size - 1
+    # Row by row upwards: `start`, `end` and `last` are the places of the row's ends and of the tree's last node in it.
+    while last:
+        if start & 1:
+            row.insert(0, next(lefts))
+        elif start < last:
+            next(lefts)
+        if end & 1:
+            next(rights)
+        elif end < last:
+            row.append(next(rights))
+        # The last node of a row of odd length has no sibling: it goes up as it is.
+        alone = [row.pop()] if len(row) & 1 else []
+        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)] + alone
+        start, end, last = start >> 1, end >> 1, last >> 1
+    return row[0]
+
+
+def verify_range(
+    start: int,
+    size: int,
+    leaves: Sequence[bytes],
+    paths: tuple[Sequence[bytes], Sequence[bytes]],
+    root: bytes,
+) -> None:
+    """Verify that leaf hashes stand side by side from an index on, in the tree of this size and root.
+
+    Raises:
+        MalformedError, VerificationError: as `root_from_range_proof`, and `root-mismatch` where it leads elsewhere.
+    """
+    _check_hashes(root)
+    computed = root_from_range_proof(start, size, leaves, paths)
+    if computed != root:
+        raise VerificationError(
+            "root-mismatch", "the range leads to another root", computed=computed.hex(), signed=root.hex()
         )
 
 
@@ -199,6 +269,16 @@ def _roots_from_consistency_proof(
             from_new = node_hash(from_new, sibling)
         number, last = number >> 1, last >> 1
     return from_old, from_new
+
+
+def _check_path_length(index: int, size: int, path: Sequence[bytes]) -> int:
+    """Refuse a path that is not as long as this leaf's; return how far up its way differs from the last leaf's."""
+    # Above `inner` every sibling is on the left.
+    inner = (index ^ (size - 1)).bit_length()
+    border = (index >> inner).bit_count()
+    if len(path) != inner + border:
+        raise VerificationError("root-mismatch", f"proof has {len(path)} hashes, want {inner + border}")
+    return inner
 
 
 def _check_consistency_length(old_size: int, new_size: int, path: Sequence[bytes]) -> None:

@@ -13,7 +13,7 @@ Source: docs/spec/receipt.md, whose step numbers stand in the code.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,9 +21,9 @@ from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.details import Details, check_delta_value, customer_of, read_details, verify_commitment
 from counterfoil.core.encoding import (
     JsonValue,
-    canonical_json,
     encode_base64,
     excerpt,
+    json_string,
     members,
     read_json,
     text_member,
@@ -115,8 +115,8 @@ def receipt_from(value: JsonValue) -> Receipt:
     members(value, required=_REQUIRED, optional=_OPTIONAL, what="receipt")
     proof = parse_tlog_proof(text_member(value, "proof", what="receipt"))
     parse_origin(proof.checkpoint.origin)
-    item = _item(value, what="receipt")
-    opening = _opening(value["open"]) if "open" in value else None
+    item = read_item(value, what="receipt")
+    opening = read_opening(value["open"]) if "open" in value else None
     # Last, since what is malformed outranks what a later version may know.
     require_known_type(item.entry)
     if opening is not None:
@@ -124,7 +124,12 @@ def receipt_from(value: JsonValue) -> Receipt:
     return Receipt(item, opening, proof)
 
 
-def _item(value: dict[str, JsonValue], *, what: str) -> ProvenEntry:
+def read_item(value: dict[str, JsonValue], *, what: str) -> ProvenEntry:
+    """Read `entry` and, where it is there, `details` of a document; an entry of an unknown type is returned.
+
+    Raises:
+        TooLargeError, MalformedError: where one of them breaks its rules.
+    """
     entry, data = read_entry(value["entry"])
     if "details" not in value:
         return ProvenEntry(entry, data, None)
@@ -136,15 +141,29 @@ def _item(value: dict[str, JsonValue], *, what: str) -> ProvenEntry:
     return ProvenEntry(entry, data, details)
 
 
-def _opening(value: JsonValue) -> Opening:
+def read_opening(value: JsonValue) -> Opening:
+    """Read `open` of a document.
+
+    Raises:
+        TooLargeError, MalformedError: where it breaks its rules.
+    """
     found = members(value, required=_OPEN_REQUIRED, optional=_OPEN_OPTIONAL, what="open")
-    path = found["path"]
+    texts = path_texts(found["path"], what="open")
+    return Opening(read_item(found, what="open"), parse_path(texts))
+
+
+def path_texts(path: JsonValue, *, what: str) -> list[str]:
+    """Return the hashes of a path as they are written; `parse_path` reads them.
+
+    Raises:
+        MalformedError: where it is no array of strings.
+    """
     if not isinstance(path, list):
-        raise MalformedError("path of open is not a JSON array")
+        raise MalformedError(f"path of {what} is not a JSON array")
     texts = [text for text in path if isinstance(text, str)]
     if len(texts) != len(path):
-        raise MalformedError("path of open holds something else than strings")
-    return Opening(_item(found, what="open"), parse_path(texts))
+        raise MalformedError(f"path of {what} holds something else than strings")
+    return texts
 
 
 def verify_receipt(
@@ -188,25 +207,48 @@ def verify_receipt(
     if item.details is not None:
         verify_commitment(item.details, item.entry.details)
     # Step 7: whose log it is.
-    proven = _verify_opening(receipt)
-    if customer_id is not None and proven != customer_id:
-        raise VerificationError(
-            "wrong-origin",
-            "the receipt names no customer" if proven is None else "the receipt is of another customer",
-            found=proven,
-            wanted=customer_id,
-        )
+    proven = verify_customer([item.entry], receipt.opening, checkpoint, customer_id, what="receipt")
     return Verified(item.entry, item.details.value if item.details else None, proven, checkpoint)
 
 
-def _verify_opening(receipt: Receipt) -> str | None:
-    """Verify `open`, and the entry itself where it is the one that opens; return the customerId that is proven."""
-    checkpoint = receipt.proof.checkpoint
-    if receipt.item.entry.type == OPEN:
-        _check_opened(receipt.item.entry, checkpoint)
-    opening = receipt.opening
-    if opening is None:
-        return None
+def verify_customer(
+    entries: Iterable[Entry],
+    opening: Opening | None,
+    checkpoint: Checkpoint,
+    wanted: str | None,
+    *,
+    what: str,
+) -> str | None:
+    """Verify whose log it is: `open`, and among the entries themselves the one that opens.
+
+    Args:
+        entries: entries that are proven under the checkpoint.
+        opening: `open` of their document.
+        checkpoint: which was verified.
+        wanted: the customerId that the caller expects, where it expects one.
+        what: the document's name, for messages.
+
+    Returns:
+        The customerId that is proven, None where the document does not say.
+
+    Raises:
+        VerificationError: `wrong-origin`, `index-mismatch`, `root-mismatch`, `details-mismatch`.
+    """
+    for entry in entries:
+        if entry.type == OPEN:
+            _check_opened(entry, checkpoint)
+    proven = None if opening is None else _verify_opening(opening, checkpoint)
+    if wanted is not None and proven != wanted:
+        raise VerificationError(
+            "wrong-origin",
+            f"the {what} names no customer" if proven is None else f"the {what} is of another customer",
+            found=proven,
+            wanted=wanted,
+        )
+    return proven
+
+
+def _verify_opening(opening: Opening, checkpoint: Checkpoint) -> str | None:
     item = opening.item
     if item.entry.type != OPEN:
         raise VerificationError(
@@ -235,18 +277,27 @@ def format_receipt(item: ProvenEntry, opening: Opening | None, proof: str) -> by
         opening: the `open` entry, or None to leave the customer unnamed.
         proof: the tlog-proof, a text.
     """
-    receipt: dict[str, JsonValue] = {"type": RECEIPT_TYPE, "proof": proof, **_members_of(item)}
-    if opening is not None:
-        receipt["open"] = {**_members_of(opening.item), "path": _texts(opening.path)}
-    return canonical_json(receipt)
+    opened = "" if opening is None else f'"open":{format_item(opening.item, opening.path)},'
+    # Canonical order: the members of the item, whose closing brace is left out, come first.
+    item_members = format_item(item)[:-1]
+    return f'{item_members},{opened}"proof":{json_string(proof)},"type":"{RECEIPT_TYPE}"}}'.encode()
 
 
-def _members_of(item: ProvenEntry) -> dict[str, JsonValue]:
-    entry = read_json(item.data, bytes_max=RECEIPT_BYTES_MAX, what="entry")
-    if item.details is None:
-        return {"entry": entry}
-    return {"entry": entry, "details": {"salt": item.details.salt.hex(), "value": item.details.value}}
+def format_item(item: ProvenEntry, path: Sequence[bytes] | None = None) -> str:
+    """Write an entry with its details and path as an object, in canonical form.
 
+    What is hashed is canonical already and goes out as it is.
 
-def _texts(path: Sequence[bytes]) -> list[JsonValue]:
-    return [encode_base64(sibling) for sibling in path]
+    Args:
+        item: the entry and its details.
+        path: hashes of 32 bytes; None where the object has no path.
+    """
+    details = ""
+    if item.details is not None:
+        opened = item.details
+        details = f'"details":{{"salt":"{opened.salt.hex()}","value":{opened.canonical.decode()}}},'
+    hashes = ""
+    if path is not None:
+        texts = ",".join([f'"{encode_base64(sibling)}"' for sibling in path])
+        hashes = f',"path":[{texts}]'
+    return f'{{{details}"entry":{item.data.decode()}{hashes}}}'
