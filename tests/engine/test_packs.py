@@ -29,8 +29,9 @@ def origins(lines):
     return [json.loads(line)["log"] for line in lines if line.startswith(b'{"log"')]
 
 
+@pytest.mark.usefixtures("pages")
 @pytest.mark.parametrize("seed", range(2))
-def test_a_random_history_is_audited_from_its_pack(engine, store, clock, seed, pages):
+def test_a_random_history_is_audited_from_its_pack(engine, store, clock, seed):
     live(engine, clock, seed, steps=30)
     clock.now += 1
     engine.checkpoint("alice")
@@ -43,7 +44,7 @@ def test_a_random_history_is_audited_from_its_pack(engine, store, clock, seed, p
     assert report.details_checked == report.deltas + 1
 
 
-def test_an_old_and_a_new_pack_extend_what_was_held(engine, clock):
+def test_an_old_and_a_new_pack_extend_what_was_held(engine):
     recorded(engine, 2)
     engine.checkpoint("alice")
     first = list(engine.checkpoints("alice"))[-1]
@@ -91,7 +92,8 @@ def test_details_that_were_erased_are_absent_and_the_rest_holds(engine, store):
     assert (report.details_checked, report.details_absent) == (3, 1)
 
 
-def test_progress_adds_up_to_all_entries(engine, pages):
+@pytest.mark.usefixtures("pages")
+def test_progress_adds_up_to_all_entries(engine):
     recorded(engine, 30)
     engine.checkpoint("alice")
     told = []
@@ -105,7 +107,8 @@ def test_a_customer_that_is_not_there_is_refused(engine):
         pack(engine, "nobody")
 
 
-def test_what_is_published_while_it_is_written_is_left_to_the_next(engine, pages):
+@pytest.mark.usefixtures("pages")
+def test_what_is_published_while_it_is_written_is_left_to_the_next(engine):
     recorded(engine, 30)
     engine.checkpoint("alice")
     lines = engine.pack_lines()

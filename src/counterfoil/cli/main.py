@@ -85,6 +85,7 @@ root: Final = LazyGroup(
         "customer": "customers:customer",
         "receipt": "receipts:receipt",
         "receipts": "receipts:receipts",
+        "statement": "statements:statement",
         "checkpoints": "checkpoints:checkpoints",
         "consistency": "main:consistency",
         "verify": "verify:verify",
