@@ -15,13 +15,15 @@ lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The package as users get it: built, installed alone into a fresh environment, its own vectors run against itself.
+# The package as users get it: built, installed alone into a fresh environment, its own vectors run against itself and
+# against the second verifier that it brings along.
 test-wheel: .venv/test
 	rm -rf .venv/wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir .venv/wheel .
 	$(PYTHON) -m venv .venv/wheel/env
 	.venv/wheel/env/bin/python -m pip install --quiet .venv/wheel/counterfoil-*.whl
 	cd .venv/wheel && env/bin/counterfoil conformance run --command "env/bin/counterfoil conformance respond"
+	cd .venv/wheel && env/bin/counterfoil conformance run --command "env/bin/python $$(find env -name reference_verifier.py)"
 
 # Needs strace (Debian: apt-get install strace).
 test-system: .venv/test
@@ -34,7 +36,8 @@ test-postgres: .venv/test
 
 # The suites that go on for as long as one lets them, for hours: docs/contributing.md.
 test-long: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --long tests/faults tests/simulation tests/system
+	$(BIN)/python -m pytest -n 2 --dist worksteal --long tests/faults tests/simulation tests/system \
+		tests/core/test_statement_histories.py tests/core/test_pack_audit.py tests/vectors/test_reference_verifier.py
 
 bench: .venv/bench
 	$(BIN)/python tests/bench

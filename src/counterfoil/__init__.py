@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
+from counterfoil.core.pack_audit import audit_pack, verify_pack
 from counterfoil.core.receipt import Verified, verify_receipt
+from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
 from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError, VerificationError
 
@@ -75,12 +77,16 @@ __all__ = [
     "SigningKey",
     "VerificationError",
     "Verified",
+    "VerifiedStatement",
+    "audit_pack",
     "format_nano",
     "open_store",
     "parse_checkpoint",
     "parse_consistency_file",
     "verify_consistency_file",
+    "verify_pack",
     "verify_receipt",
+    "verify_statement",
 ]
 
 

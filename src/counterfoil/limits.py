@@ -56,6 +56,14 @@ STATEMENT_ITEMS_MAX: Final = 10_000
 PACK_LINE_BYTES_MAX: Final = 262_144
 # Of a delta's line at most 17,100 bytes can be compressed away, and 96 are random: salt, commitment and key.
 PACK_EXPANSION_MAX: Final = 200
+# A dispute is read whole: the largest full statement, and as much again for rows, differences and receipts.
+DISPUTE_BYTES_MAX: Final = 67_108_864
+# Ten rows of the other party for each entry of the largest statement; matching them takes seconds.
+DISPUTE_ROWS_MAX: Final = 100_000
+# How far apart two charges may be that are one: a year.
+COMPARISON_WINDOW_SECONDS_MAX: Final = 31_622_400
+# A page that shows the largest full statement: a third more for base64, and at most 4 kB for each row of its table.
+REPORT_BYTES_MAX: Final = 100_663_296
 SIGNATURE_LINES_MAX: Final = 64
 # Ed25519: 4 bytes of key id and 64 of signature; ML-DSA-44 with a time: 2,432.  A line beyond this is no signature.
 SIGNATURE_BYTES_MAX: Final = 8_192

@@ -17,7 +17,7 @@ from counterfoil.core.tiles import Edge
 from counterfoil.core.timestamp import format_time
 from tests.core.logs import KEYS, OPERATOR, SIGNER, START, origin_of
 
-CHECKPOINT_ENTRIES = 100_000
+CHECKPOINT_ENTRIES = 10_000
 ORIGIN = origin_of("large")
 
 

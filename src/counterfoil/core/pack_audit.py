@@ -121,10 +121,10 @@ def audit_pack(
         held: checkpoints that the auditor kept from before, by origin; a log must extend its own.
 
     Raises:
-        CounterfoilError, OSError: what `read` and its lines raise, and nothing of this function.
+        OSError: what `read` and its lines raise; what they refuse, as damaged gzip, is a fault of the pack.
     """
     reading = _Reading(keys, held or {})
-    for line in read():
+    for line in _received(read, reading.give_up):
         if (finding := reading.take(line)) is not None:
             yield finding
         if reading.over:
@@ -132,8 +132,17 @@ def audit_pack(
     if (finding := reading.finish()) is not None:
         yield finding
     if reading.suspected:
-        yield from _settled(read(), reading.suspected)
+        # Where it fails this time, the suspects are not all met again.
+        yield from _settled(_received(read, lambda _: None), reading.suspected)
     yield reading.whole()
+
+
+def _received(read: Callable[[], Lines], failed: Callable[[CounterfoilError], None]) -> Iterator[bytes | str]:
+    """Yield the lines of a pack up to what its reader refuses."""
+    try:
+        yield from read()
+    except CounterfoilError as error:
+        failed(error)
 
 
 class _Reading:
@@ -170,7 +179,8 @@ class _Reading:
             if self._ended:
                 raise MalformedError("lines stand behind the end of the pack")
         except CounterfoilError as error:
-            return self._give_up(error)
+            self.give_up(error)
+            return None
         try:
             # Step 1: a line of one of the shapes.
             kind, found = read_line(data)
@@ -240,13 +250,13 @@ class _Reading:
         elif self._fault is None:
             self._fault = error
 
-    def _give_up(self, error: CounterfoilError) -> LogFinding | None:
+    def give_up(self, error: CounterfoilError) -> None:
         """Lay a fault to the log that is being read and to the pack; judge nothing more."""
         self.over = True
         if self._log is not None:
             self._log.refuse(error)
-        self._fault = self._fault or error
-        return self._close()
+        if self._fault is None:
+            self._fault = error
 
     def finish(self) -> LogFinding | None:
         """End the reading; return the finding of a log that is still open."""
@@ -381,7 +391,7 @@ class _Search:
         """Return why the log is refused, None where its keys are different ones."""
         if self._repeated is not None:
             return duplicate_key(self._repeated)
-        if self._met != self._suspects:
+        if self._left or self._met != self._suspects:
             return MalformedError("the pack was another one when it was read again")
         if self._overflowed:
             return TooLargeError("too many keys of the log have one hash: they cannot be told apart here")

@@ -1,0 +1,322 @@
+"""Comparing two lists of charges: the deltas of a log, and what the other party has.
+
+Charges are paired by reference, amount and time, one to one, and what is left over is named.  `RULES` says how; the
+first rule that pairs a charge decides, and no charge is paired twice.  The outcome does not depend on the order of
+either list: charges are taken by time, those without one last, then by amount, then by reference.  Only charges equal
+in all three are taken by their place, and then it makes no difference but for which of them is named.
+
+Amounts are in the sense of a delta on both sides: what was used up is negative.
+
+Source: docs/spec/dispute.md#matching.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, NamedTuple
+
+from counterfoil.core.entry import DELTA
+from counterfoil.core.receipt import ProvenEntry
+from counterfoil.core.timestamp import MICROSECONDS, to_microseconds
+
+# A charge of theirs that we have not; one of ours that they have not; one that both have, with another amount; one
+# that a side has once more.
+MISSING_HERE: Final = "missing-here"
+MISSING_THERE: Final = "missing-there"
+AMOUNT_DIFFERS: Final = "amount-differs"
+COUNTED_TWICE: Final = "counted-twice"
+
+# Which of two charges has something that at most one of them has.  Two references that differ are two charges.
+_AT_MOST_ONE: Final = ((False, False), (False, True), (True, False))
+
+
+class Charge(NamedTuple):
+    """One charge of either side.
+
+    Attributes:
+        place: of ours, the index of the entry; of theirs, the number of the row from 0.
+        amount: in nano (10^-9), not zero.
+        reference: by which both sides know it, None where it has none.
+        time: when it happened, of 27 characters, None where nobody says.
+    """
+
+    place: int
+    amount: int
+    reference: str | None = None
+    time: str | None = None
+
+
+class Difference(NamedTuple):
+    """One difference between the sides.
+
+    Attributes:
+        kind: `MISSING_HERE`, `MISSING_THERE`, `AMOUNT_DIFFERS` or `COUNTED_TWICE`.
+        amount: what it adds to the total of ours less that of theirs, in nano.
+        ours: place of our charge, None where it is about a charge of theirs alone.
+        theirs: place of their charge, None where it is about a charge of ours alone.
+        repeats: of `COUNTED_TWICE`, the place of the charge of the same side that it repeats.
+    """
+
+    kind: str
+    amount: int
+    ours: int | None = None
+    theirs: int | None = None
+    repeats: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What became of two lists.
+
+    Attributes:
+        ours: sum of our amounts, in nano.
+        theirs: sum of theirs.
+        agreed: pairs with equal amounts.
+        differences: those about a charge of ours by its place, then the others by that of theirs.
+    """
+
+    ours: int
+    theirs: int
+    agreed: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def difference(self) -> int:
+        """Ours less theirs, in nano: the sum of the amounts of the differences."""
+        return self.ours - self.theirs
+
+
+def charges_of(items: Iterable[ProvenEntry]) -> list[Charge]:
+    """Return the deltas among proven entries as charges.
+
+    The reference is the `referenceId` of the details, none where these are absent.  The time is the one that the sender
+    named, else the one at which the delta was accepted.
+    """
+    found = []
+    for item in items:
+        if (entry := item.entry).type != DELTA:
+            continue
+        reference = item.details.value.get("referenceId") if item.details else None
+        time = entry.effective_at or entry.recorded_at
+        found.append(
+            Charge(entry.index, entry.amount, reference if isinstance(reference, str) else None, time)
+        )
+    return found
+
+
+def compare(ours: Iterable[Charge], theirs: Iterable[Charge], *, window_seconds: int) -> Comparison:
+    """Pair the charges of two sides and name each difference.
+
+    Args:
+        ours: our charges, each place once.
+        theirs: those of the other party, each place once.
+        window_seconds: how far apart the times of two charges without a common reference may be.
+    """
+    matching = _Matching(sorted(ours, key=_order), sorted(theirs, key=_order))
+    for rule in RULES:
+        rule(matching, window_seconds)
+    differences = [
+        Difference(AMOUNT_DIFFERS, our.amount - their.amount, our.place, their.place)
+        for our, their in matching.pairs
+        if our.amount != their.amount
+    ]
+    agreed = len(matching.pairs) - len(differences)
+    for charge, repeats in _left_over(matching.all_ours, matching.ours):
+        kind = MISSING_THERE if repeats is None else COUNTED_TWICE
+        differences.append(Difference(kind, charge.amount, ours=charge.place, repeats=repeats))
+    for charge, repeats in _left_over(matching.all_theirs, matching.theirs):
+        kind = MISSING_HERE if repeats is None else COUNTED_TWICE
+        differences.append(Difference(kind, -charge.amount, theirs=charge.place, repeats=repeats))
+    differences.sort(key=lambda found: (found.ours is None, found.ours or 0, found.theirs or 0))
+    return Comparison(
+        sum(charge.amount for charge in matching.all_ours),
+        sum(charge.amount for charge in matching.all_theirs),
+        agreed,
+        tuple(differences),
+    )
+
+
+def _order(charge: Charge) -> tuple[bool, str, int, bool, str, int]:
+    # Times are of fixed width and compare as texts.
+    return (
+        charge.time is None,
+        charge.time or "",
+        charge.amount,
+        charge.reference is None,
+        charge.reference or "",
+        charge.place,
+    )
+
+
+class _Matching:
+    """Two sides on their way: all charges, those that are not paired yet, and the pairs; each list in order."""
+
+    def __init__(self, ours: list[Charge], theirs: list[Charge]) -> None:
+        self.all_ours = self.ours = ours
+        self.all_theirs = self.theirs = theirs
+        self.pairs: list[tuple[Charge, Charge]] = []
+
+    def pair_equal(self, ours: _Key, theirs: _Key) -> None:
+        """Pair charges of equal keys, the first with the first; a key of None stands aside."""
+        waiting: defaultdict[object, list[Charge]] = defaultdict(list)
+        for charge in reversed(self.theirs):
+            if (key := theirs(charge)) is not None:
+                waiting[key].append(charge)
+        self._take(
+            [
+                (charge, others.pop())
+                for charge in self.ours
+                if (key := ours(charge)) is not None and (others := waiting.get(key))
+            ]
+        )
+
+    def pair_near(self, ours: _Key, theirs: _Key, window: int) -> None:
+        """Pair charges of equal keys whose times are at most so many microseconds apart, the earliest first."""
+        mine, others = self._by_key(self.ours, ours), self._by_key(self.theirs, theirs)
+        found: list[tuple[Charge, Charge]] = []
+        for key in mine.keys() & others.keys():
+            found += _near(mine[key], others[key], window)
+        self._take(found)
+
+    @staticmethod
+    def _by_key(charges: Sequence[Charge], key_of: _Key) -> dict[object, list[Charge]]:
+        found: defaultdict[object, list[Charge]] = defaultdict(list)
+        for charge in charges:
+            if charge.time is not None and (key := key_of(charge)) is not None:
+                found[key].append(charge)
+        return found
+
+    def _take(self, pairs: list[tuple[Charge, Charge]]) -> None:
+        if not pairs:
+            return
+        self.pairs += pairs
+        ours, theirs = ({charge.place for charge in side} for side in zip(*pairs, strict=True))
+        self.ours = [charge for charge in self.ours if charge.place not in ours]
+        self.theirs = [charge for charge in self.theirs if charge.place not in theirs]
+
+
+_Key = Callable[[Charge], object]
+
+
+def _near(ours: Sequence[Charge], theirs: Sequence[Charge], window: int) -> list[tuple[Charge, Charge]]:
+    """Pair two lists in the order of time: as many pairs as a window allows."""
+    found = []
+    our_times = [to_microseconds(charge.time or "") for charge in ours]
+    their_times = [to_microseconds(charge.time or "") for charge in theirs]
+    here = there = 0
+    while here < len(ours) and there < len(theirs):
+        gap = our_times[here] - their_times[there]
+        if abs(gap) <= window:
+            found.append((ours[here], theirs[there]))
+        here += gap <= window
+        there += gap >= -window
+    return found
+
+
+def _by_reference_and_amount(matching: _Matching, _: int) -> None:
+    """Rule 1: the same reference and amount; of several, those of the same time first."""
+
+    def with_time(charge: Charge) -> object:
+        return None if charge.reference is None else (charge.reference, charge.amount, charge.time)
+
+    def without(charge: Charge) -> object:
+        return None if charge.reference is None else (charge.reference, charge.amount)
+
+    matching.pair_equal(with_time, with_time)
+    matching.pair_equal(without, without)
+
+
+def _by_reference(matching: _Matching, _: int) -> None:
+    """Rule 2: the same reference, another amount of the same sign: a charge is no refund of itself."""
+
+    def key(charge: Charge) -> object:
+        return None if charge.reference is None else (charge.reference, charge.amount > 0)
+
+    matching.pair_equal(key, key)
+
+
+def _by_amount_at_one_time(matching: _Matching, _: int) -> None:
+    """Rule 3: the same amount and time, and at most one reference."""
+    _by_amount_in_time(matching, 0)
+
+
+def _by_amount_in_time(matching: _Matching, window_seconds: int) -> None:
+    """Rule 4: the same amount, times within the window, and at most one reference."""
+    for ours, theirs in _AT_MOST_ONE:
+        matching.pair_near(_amount(ours), _amount(theirs), window_seconds * MICROSECONDS)
+
+
+def _by_amount(matching: _Matching, _: int) -> None:
+    """Rule 5: the same amount, at most one time, and at most one reference."""
+    for times, references in product(_AT_MOST_ONE, repeat=2):
+        matching.pair_equal(_amount(references[0], times[0]), _amount(references[1], times[1]))
+
+
+def _amount(referenced: bool, timed: bool | None = None) -> _Key:  # noqa: FBT001  -- two of them, in order
+    """Return the key of a charge by its amount, of those that have or lack a reference, and a time where that counts."""
+
+    def key(charge: Charge) -> object:
+        if (charge.reference is not None) is not referenced:
+            return None
+        return charge.amount if timed is None or (charge.time is not None) is timed else None
+
+    return key
+
+
+RULES: Final = (
+    _by_reference_and_amount,
+    _by_reference,
+    _by_amount_at_one_time,
+    _by_amount_in_time,
+    _by_amount,
+)
+
+
+class _Known:
+    """The charges of one side that are known so far: by amount and reference, and by amount and time."""
+
+    def __init__(self) -> None:
+        self._referenced: dict[tuple[int, str], int] = {}
+        self._timed: dict[tuple[int, str], int] = {}
+        self._timed_bare: dict[tuple[int, str], int] = {}
+
+    def repeated_by(self, charge: Charge) -> int | None:
+        """Return the place of the charge that this one repeats, None where it repeats none.
+
+        The amounts are equal and so are the references; or, where one of them has none, the times.
+        """
+        if charge.reference is not None:
+            found = self._referenced.get((charge.amount, charge.reference))
+            if found is not None:
+                return found
+        timed = self._timed if charge.reference is None else self._timed_bare
+        return None if charge.time is None else timed.get((charge.amount, charge.time))
+
+    def add(self, charge: Charge) -> None:
+        """Know a charge; of those that are alike the first counts."""
+        if charge.reference is not None:
+            self._referenced.setdefault((charge.amount, charge.reference), charge.place)
+        if charge.time is None:
+            return
+        self._timed.setdefault((charge.amount, charge.time), charge.place)
+        if charge.reference is None:
+            self._timed_bare.setdefault((charge.amount, charge.time), charge.place)
+
+
+def _left_over(charges: Sequence[Charge], left: Sequence[Charge]) -> list[tuple[Charge, int | None]]:
+    """Return what is left of one side, each with the place of the charge that it repeats, where it repeats one.
+
+    What was paired counts before what was not: of equal charges that are left the first repeats no other of them.
+    """
+    known, places = _Known(), {charge.place for charge in left}
+    for charge in charges:
+        if charge.place not in places:
+            known.add(charge)
+    found = []
+    for charge in left:
+        found.append((charge, known.repeated_by(charge)))
+        known.add(charge)
+    return found
