@@ -86,6 +86,7 @@ root: Final = LazyGroup(
         "receipt": "receipts:receipt",
         "receipts": "receipts:receipts",
         "statement": "statements:statement",
+        "pack": "packs:pack",
         "checkpoints": "checkpoints:checkpoints",
         "consistency": "main:consistency",
         "verify": "verify:verify",
