@@ -9,7 +9,7 @@ import pytest
 
 from counterfoil.core.checkpoint import sign_checkpoint
 from counterfoil.engine.engine import Engine
-from counterfoil.limits import KEY_FILE_BYTES_MAX, RECEIPT_BYTES_MAX
+from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, KEY_FILE_BYTES_MAX, RECEIPT_BYTES_MAX
 from counterfoil.storage.memory import MemoryStore
 from tests.cli.conftest import record_id, rewrite
 from tests.support import OPERATOR, FakeClock, delta, operator_named, seeded
@@ -93,9 +93,12 @@ class TestReceipts:
         )
 
     def test_one_that_is_too_large_is_not_read(self, kept):
-        Path("big.json").write_bytes(b"{" + b" " * RECEIPT_BYTES_MAX)
-        outcome = kept("verify", "big.json", "--key", "operator.vkey")
-        assert (outcome.status, outcome.code) == (13, "too-large")
+        Path("big.json").write_bytes(b"{}" + b" " * RECEIPT_BYTES_MAX)
+        with Path("huge.json").open("wb") as stream:
+            stream.truncate(FULL_STATEMENT_BYTES_MAX + 1)
+        for name in ("big.json", "huge.json"):
+            outcome = kept("verify", name, "--key", "operator.vkey")
+            assert (outcome.status, outcome.code) == (13, "too-large")
 
     def test_a_key_of_somebody_else_decides_nothing(self, kept):
         outcome = kept("verify", "receipt.json", "--key", KEY)
@@ -116,7 +119,7 @@ class TestReceipts:
         receipt_of(engine, 1, "r.json", with_open=False)
         outcome = cf("verify", "r.json", "--key", KEY)
         assert outcome.lines[0].endswith("; customer not checked")
-        assert "the customer of 1 receipt" in outcome.lines[2]
+        assert "the customer of 1 document" in outcome.lines[2]
         outcome = cf("verify", "r.json", "--key", KEY, "--customer", "alice")
         assert outcome.code == "wrong-origin"
         assert outcome.err.endswith("the receipt names no customer (wanted alice)\n")
@@ -267,12 +270,12 @@ class TestNames:
     @pytest.mark.parametrize(
         ("name", "data", "words"),
         [
-            ("r.json", b"\xef\xbb\xbf{}", "receipt starts with a byte order mark"),
-            ("r.txt", b"\xef\xbb\xbf{}", "receipt starts with a byte order mark"),
+            ("r.json", b"\xef\xbb\xbf{}", "document starts with a byte order mark"),
+            ("r.txt", b"\xef\xbb\xbf{}", "document starts with a byte order mark"),
             ("r.txt", b"[1]", "receipt is not a JSON object with a type"),
-            ("r.json", b"", "receipt is not JSON: expecting value, line 1 column 1"),
-            ("r.json", b'{"type": 1,\n]', "receipt is not JSON: expecting property name"),
-            ("r.json", b"[" * 100_000, "receipt nests too deeply"),
+            ("r.json", b"", "document is not JSON: expecting value, line 1 column 1"),
+            ("r.json", b'{"type": 1,\n]', "document is not JSON: expecting property name"),
+            ("r.json", b"[" * 100_000, "document nests too deeply"),
         ],
     )
     def test_what_should_be_a_receipt_is_refused_as_one(self, kept, name, data, words):

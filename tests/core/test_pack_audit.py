@@ -5,6 +5,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import canonical_json
 from counterfoil.core.note import verifier_key
 from counterfoil.core.pack import PackWriter
-from counterfoil.core.pack_audit import LogFinding, PackFinding, audit_pack, verify_pack
+from counterfoil.core.pack_audit import (
+    LogFinding,
+    PackFinding,
+    audit_pack,
+    audit_share,
+    verify_pack,
+    whole_of,
+)
 from counterfoil.core.pack_stream import split_lines
 from counterfoil.errors import CounterfoilError
 from tests.core.common import code_of
@@ -36,7 +44,7 @@ def written(lines):
 
 
 def findings(lines, keys=KEYS, held=None):
-    """The code of each log by origin, and that of the pack; what is read is read twice at most."""
+    """The code of each log by origin, and that of the pack; what is read is read twice at most, and shares say the same."""
     reads = []
 
     def read():
@@ -45,11 +53,34 @@ def findings(lines, keys=KEYS, held=None):
 
     *logs, whole = audit_pack(read, keys, held=held)
     assert isinstance(whole, PackFinding)
+    for count in (2, 3):
+        assert told(*of_shares(lines, count, keys, held)) == told(logs, whole)
     assert all(isinstance(one, LogFinding) for one in logs)
     assert len(reads) <= 2
     codes = {one.origin: one.found.code if isinstance(one.found, CounterfoilError) else "ok" for one in logs}
     assert len(codes) == len(logs)
     return codes, "ok" if whole.fault is None else whole.fault.code
+
+
+def of_shares(lines, count, keys=KEYS, held=None):
+    """What so many processes find, each its share."""
+    parts = [
+        [*audit_share(lambda: iter(written(lines)), keys, held=held, share=(number, count))]
+        for number in range(count)
+    ]
+    return [one for part in parts for one in part[:-1]], whole_of([part[-1] for part in parts])
+
+
+def told(logs, whole):
+    """All that is said of a pack, in a form that compares."""
+
+    def said(found):
+        return (found.code, found.message, found.facts) if isinstance(found, CounterfoilError) else found
+
+    by_number = [
+        (one.number, one.origin, said(one.found)) for one in sorted(logs, key=lambda one: one.number)
+    ]
+    return by_number, replace(whole, fault=None), said(whole.fault)
 
 
 def verdict(lines, keys=KEYS, held=None):
@@ -389,6 +420,33 @@ class TestTheVerdict:
         mismatched = FIRST.lines()
         del mismatched[1]
         assert verdict(pack_of(mismatched, invalid)) == "index-mismatch"
+
+
+class TestShares:
+    """Every pack of this page is audited in shares too; here is what they alone can get wrong."""
+
+    def test_each_judges_its_own_logs(self):
+        lines = pack_of(FIRST, LOG, LAST)
+        for number, wanted in enumerate(([FIRST, LAST], [LOG])):
+            *logs, part = audit_share(lambda: written(lines), KEYS, share=(number, 2))
+            assert [one.origin for one in logs] == [log.origin for log in wanted]
+            assert part.entries == 8 * len(wanted)
+
+    def test_a_line_that_begins_a_log_in_another_spelling_ends_the_one_that_is_passed_over(self):
+        lines = written(pack_of(FIRST, LOG, LAST))
+        respelled = [
+            line.replace(b'{"log"', b'{"l\\u006fg"').replace(b'{"end"', b'{ "\\u0065nd"') for line in lines
+        ]
+        assert respelled != lines
+        assert findings(respelled) == (ALL_WELL, "ok")
+
+    def test_a_pack_that_changed_between_two_readings_is_refused(self):
+        first, second = (written(pack_of(*logs)) for logs in ([FIRST, LOG], [FIRST, LOG, LAST]))
+        parts = [
+            [*audit_share(lambda: first, KEYS, share=(0, 2))][-1],
+            [*audit_share(lambda: second, KEYS, share=(1, 2))][-1],
+        ]
+        assert whole_of(parts).fault.code == "malformed"
 
 
 class TestHeldCheckpoints:

@@ -1,6 +1,6 @@
-"""`audit`: recompute logs from the store, under keys that the caller names.
+"""`audit`: recompute logs from the store or from packs, under keys that the caller names.
 
-Source: docs/spec/audit.md.
+Source: docs/spec/audit.md, docs/spec/pack.md.
 """
 
 from __future__ import annotations
@@ -9,20 +9,28 @@ from collections.abc import Sequence
 
 import click
 
-from counterfoil.cli.auditors import auditors
 from counterfoil.cli.context import Place, place_options
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
+from counterfoil.cli.pack_audit import audit_packs
 from counterfoil.core.audit import AuditReport, undecided
+from counterfoil.core.checkpoint import KeySet
 from counterfoil.errors import CounterfoilError, EngineError
 
 
 @click.command(
     epilog="\b\nExamples:\n  counterfoil audit --customer cust_001\n"
-    "  counterfoil audit --all --key operator.vkey --json",
+    "  counterfoil audit --all --key operator.vkey --json\n"
+    "  counterfoil audit everyone.pack.gz --key operator.vkey --state audits.state",
 )
+@click.argument("packs", metavar="[PACK]...", nargs=-1)
 @click.option("--customer", "customers", metavar="ID", multiple=True, help="Whose log. May be repeated.")
 @click.option("--all", "all_customers", is_flag=True, help="Every log of the tenant.")
+@click.option(
+    "--state",
+    metavar="FILE",
+    help="Remember the newest checkpoint of each log of the packs, and refuse what does not go on from it.",
+)
 @click.option(
     "--processes",
     metavar="N",
@@ -36,26 +44,44 @@ from counterfoil.errors import CounterfoilError, EngineError
 @place_options
 def audit(
     place: Place,
+    packs: Sequence[str],
+    *,
     customers: Sequence[str],
     keys: Sequence[str],
-    *,
+    state: str | None,
     processes: int,
     all_customers: bool,
     as_json: bool,
 ) -> None:
-    """Recompute logs from their stored bytes.
+    """Recompute logs from the bytes of a store or of packs.
 
-    Every rule, total, signature and root is checked. The keys come from --key or else from the key folder, never from the store.
+    Every rule, total, signature and root is checked. Of packs nothing else is needed: no store, no network, and the keys come from --key. Of the store they come from --key or else from the key folder, never from what is audited. PACK may be - for standard input.
     """
-    if bool(customers) == all_customers:
-        raise click.UsageError("name customers with --customer, or all of them with --all")
+    if (bool(packs), bool(customers), all_customers).count(True) != 1:
+        raise click.UsageError("name packs, or customers with --customer, or all of them with --all")
     trusted = read_keys(keys) if keys else None
+    if packs:
+        if trusted is None:
+            raise click.UsageError("a pack is audited with a --key that you trust")
+        audit_packs(packs, trusted, state=state, processes=processes, as_json=as_json)
+    elif state is not None:
+        raise click.UsageError("--state goes with packs")
+    else:
+        _audit_store(place, None if all_customers else customers, trusted, processes, as_json=as_json)
+
+
+def _audit_store(
+    place: Place, customers: Sequence[str] | None, trusted: KeySet | None, processes: int, *, as_json: bool
+) -> None:
+    # Whoever audits packs needs neither the engine nor a store.
+    from counterfoil.cli.auditors import auditors  # noqa: PLC0415  -- see above
+
     audited = _Audited(as_json=as_json)
     with (
         auditors(place, trusted, processes) as (engine, audit_each),
         Progress("audit", "entries") as progress,
     ):
-        logs = engine.logs() if all_customers else dict.fromkeys(map(engine.log_of, customers))
+        logs = engine.logs() if customers is None else dict.fromkeys(map(engine.log_of, customers))
         for log, found in audit_each(logs, progress.advance):
             audited.take(f"0x{log.hex()}", found)
     audited.summarize()

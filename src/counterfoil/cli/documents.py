@@ -8,13 +8,18 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from typing import Final, Literal
 
+from counterfoil.core.encoding import read_json
+from counterfoil.core.receipt import Receipt, receipt_from
+from counterfoil.core.statement import STATEMENT_TYPE, Statement, statement_from
 from counterfoil.core.tlog_proof import PROOF_HEADER
-from counterfoil.limits import RECEIPT_BYTES_MAX
+from counterfoil.errors import TooLargeError
+from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, RECEIPT_BYTES_MAX
 
 Kind = Literal["json", "tlog-proof", "consistency file", "checkpoint"]
 
-# No document of ours is larger.
+# No document of ours is larger, but for full statements.
 DOCUMENT_BYTES_MAX: Final = RECEIPT_BYTES_MAX
+STATEMENT_BYTES_MAX: Final = FULL_STATEMENT_BYTES_MAX
 
 
 def kind_of(data: bytes, name: str) -> Kind:
@@ -31,3 +36,19 @@ def kind_of(data: bytes, name: str) -> Kind:
     if data.startswith(b"old "):
         return "consistency file"
     return "json" if name.endswith(".json") else "checkpoint"
+
+
+def read_document(data: bytes) -> Receipt | Statement:
+    """Read a receipt or a statement, whichever its type says it is.
+
+    Raises:
+        TooLargeError: where a bound is passed.
+        MalformedError: where it is neither.
+        VerificationError: `unknown-type`.
+    """
+    value = read_json(data, bytes_max=STATEMENT_BYTES_MAX, what="document")
+    if isinstance(value, dict) and value.get("type") == STATEMENT_TYPE:
+        return statement_from(value, len(data))
+    if len(data) > DOCUMENT_BYTES_MAX:
+        raise TooLargeError(f"document has over {DOCUMENT_BYTES_MAX} bytes, and is no statement")
+    return receipt_from(value)

@@ -85,6 +85,8 @@ root: Final = LazyGroup(
         "customer": "customers:customer",
         "receipt": "receipts:receipt",
         "receipts": "receipts:receipts",
+        "statement": "statements:statement",
+        "pack": "packs:pack",
         "checkpoints": "checkpoints:checkpoints",
         "consistency": "main:consistency",
         "verify": "verify:verify",

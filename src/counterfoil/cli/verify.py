@@ -1,6 +1,7 @@
 """`verify`: offline, from files and the caller's keys alone.  Imports `core` only.
 
-Source: docs/spec/receipt.md, docs/spec/tlog-proof.md, docs/spec/checkpoint.md; docs/spec/consistency.md#fork.
+Source: docs/spec/receipt.md, docs/spec/statement.md, docs/spec/tlog-proof.md, docs/spec/checkpoint.md;
+docs/spec/consistency.md#fork.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from typing import Final
 
 import click
 
-from counterfoil.cli.documents import DOCUMENT_BYTES_MAX, kind_of
+from counterfoil.cli.documents import STATEMENT_BYTES_MAX, kind_of, read_document
 from counterfoil.cli.files import describe_os_error, read_input
+from counterfoil.cli.findings import Finding, describe_checkpoint, describe_receipt, describe_statement
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, json_option, plural, quoted, say, worst
-from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
-from counterfoil.core.entry import DELTA, parse_entry, require_known_type
-from counterfoil.core.merkle import leaf_hash
-from counterfoil.core.receipt import ProvenEntry, Receipt, Verified, parse_receipt, verify_receipt
+from counterfoil.core.crosscheck import CrossCheck, items_of
+from counterfoil.core.entry import parse_entry, require_known_type
+from counterfoil.core.receipt import ProvenEntry, Receipt, verify_receipt
 from counterfoil.core.reference import parse_origin
+from counterfoil.core.statement import LIGHT, Statement
+from counterfoil.core.statement_verify import verify_statement
 from counterfoil.core.tlog_proof import parse_tlog_proof
 from counterfoil.errors import CounterfoilError, EngineError, VerificationError
 from counterfoil.limits import ENTRY_BYTES_MAX
@@ -35,22 +38,33 @@ _SUFFIXES: Final = (".json", ".checkpoint", _PROOF_SUFFIX)
 
 @click.command(
     epilog="\b\nExamples:\n  counterfoil verify receipt.json --key operator.vkey\n"
-    "  counterfoil verify receipts --key operator.vkey --customer cust_001 --json",
+    "  counterfoil verify statement.json receipts --key operator.vkey --customer cust_001 --json",
 )
 @click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
 @key_option(required=True)
 @click.option("--origin", metavar="O", help="The log that all must be of.")
 @click.option("--customer", metavar="ID", help="The customer that all must name.")
+@click.option(
+    "--allow-provisional",
+    is_flag=True,
+    help="Take statements of a period that goes on, complete through some instant before its end.",
+)
 @json_option
 def verify(
-    paths: Sequence[str], keys: Sequence[str], origin: str | None, customer: str | None, *, as_json: bool
+    paths: Sequence[str],
+    keys: Sequence[str],
+    origin: str | None,
+    customer: str | None,
+    *,
+    allow_provisional: bool,
+    as_json: bool,
 ) -> None:
-    """Verify receipts offline.
+    """Verify receipts and statements offline.
 
-    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
-    every .json, .checkpoint and .tlog-proof is verified, in subfolders too.
+    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
+    every .json, .checkpoint and .tlog-proof is verified, in subfolders too. Several files of one log are held against each other.
     """
-    check = _Check(read_keys(keys), origin, customer)
+    check = _Check(read_keys(keys), origin, customer, allow_provisional)
     passed = 0
     refusals: list[CounterfoilError] = []
     for name in _names(paths, check):
@@ -66,6 +80,8 @@ def verify(
                 emit({"file": name, "result": "ok", **finding.facts})
             else:
                 say(f"verified  {quoted(name)}  {finding.words}")
+                for line in finding.lines:
+                    say(f"          {line}")
     _summarize(check, passed, len(refusals), as_json=as_json)
     if (verdict := worst(refusals, passed)) is not None:
         raise verdict
@@ -118,14 +134,6 @@ def _names_below(folder: str, check: _Check) -> Iterator[str]:
         waiting += reversed(folders)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a document proves: in words, and as members of a JSON object."""
-
-    words: str
-    facts: dict[str, object]
-
-
 @dataclass(slots=True)
 class _Check:
     """Verifies one document after the other, and holds each against those before it."""
@@ -133,34 +141,28 @@ class _Check:
     keys: KeySet
     origin: str | None
     customer: str | None
+    allow_provisional: bool
     receipts: int = 0
-    # Receipts that do not say whose log they are of.
+    statements: int = 0
+    # Statements that show the first and the last entry of their period alone.
+    light: int = 0
+    # Receipts and statements that do not say whose log they are of.
     nameless: int = 0
     # Files in folders that are none of ours.
     ignored: int = 0
     # Symbolic links in folders.
     links: int = 0
-    # (origin, index) -> leaf hash and file; (origin, size) -> root and file; (operator/tenant, customer) -> origin.
-    _leaves: dict[tuple[str, int], tuple[bytes, str]] = field(default_factory=dict)
-    _roots: dict[tuple[str, int], tuple[bytes, str]] = field(default_factory=dict)
-    _customers: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-
-    @property
-    def checkpoints(self) -> int:
-        return len(self._roots)
-
-    @property
-    def logs(self) -> int:
-        return len({origin for origin, _ in self._roots})
+    seen: CrossCheck = field(default_factory=CrossCheck)
 
     def document(self, name: str) -> Finding:
         """Verify a document.
 
         Raises:
-            CounterfoilError: the code of the first step that fails; `fork`, where it contradicts one before it.
+            CounterfoilError: the code of the first step that fails; `fork`, `time-order` or `totals-mismatch`, where it
+                contradicts one before it.
             OSError: where it cannot be read.
         """
-        data = read_input(name, DOCUMENT_BYTES_MAX)
+        data = read_input(name, STATEMENT_BYTES_MAX)
         kind = kind_of(data, name)
         if kind == "json" and name.endswith(_RECORD_SUFFIX):
             raise VerificationError(
@@ -174,12 +176,33 @@ class _Check:
                 "nothing-checked",
                 "a consistency file is verified with the older checkpoint: `counterfoil consistency verify`",
             )
-        receipt = _from_tlog_proof(name, data) if kind == "tlog-proof" else parse_receipt(data)
+        if kind == "tlog-proof":
+            return self._receipt(name, _from_tlog_proof(name, data), kind)
+        document = read_document(data)
+        if isinstance(document, Statement):
+            return self._statement(name, document)
+        return self._receipt(name, document, "receipt")
+
+    def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
         verified = verify_receipt(receipt, self.keys, origin=self.origin, customer_id=self.customer)
-        self._compare(name, receipt, verified)
+        self.seen.take(name, verified.checkpoint, items_of(receipt), verified.customer_id)
         self.receipts += 1
         self.nameless += verified.customer_id is None
-        return describe_receipt(verified, "receipt" if kind == "json" else kind)
+        return describe_receipt(verified, kind)
+
+    def _statement(self, name: str, statement: Statement) -> Finding:
+        verified = verify_statement(
+            statement,
+            self.keys,
+            origin=self.origin,
+            customer_id=self.customer,
+            allow_provisional=self.allow_provisional,
+        )
+        self.seen.take(name, verified.checkpoint, items_of(statement), verified.customer_id)
+        self.statements += 1
+        self.light += verified.mode == LIGHT
+        self.nameless += verified.customer_id is None
+        return describe_statement(verified)
 
     def _checkpoint(self, name: str, checkpoint: Checkpoint) -> Finding:
         self.keys.verify(checkpoint)
@@ -192,33 +215,8 @@ class _Check:
             )
         if self.customer is not None:
             raise VerificationError("wrong-origin", "a checkpoint names no customer", wanted=self.customer)
-        self._compare_root(name, checkpoint)
+        self.seen.take(name, checkpoint)
         return describe_checkpoint(checkpoint)
-
-    def _compare(self, name: str, receipt: Receipt, verified: Verified) -> None:
-        checkpoint, origin = verified.checkpoint, verified.checkpoint.origin
-        self._compare_root(name, checkpoint)
-        items = [receipt.item] if receipt.opening is None else [receipt.item, receipt.opening.item]
-        for item in items:
-            leaf = leaf_hash(item.data)
-            known, first = self._leaves.setdefault((origin, item.entry.index), (leaf, name))
-            if known != leaf:
-                raise _fork(f"two entries of {origin} at index {item.entry.index}", first, name)
-        if verified.customer_id is not None:
-            # Operator and tenant: all of the origin but the reference.
-            whose = (origin.rpartition("/")[0], verified.customer_id)
-            other, first = self._customers.setdefault(whose, (origin, name))
-            if other != origin:
-                raise _fork(f"two logs of customer {verified.customer_id}, {other} and {origin}", first, name)
-
-    def _compare_root(self, name: str, checkpoint: Checkpoint) -> None:
-        root, first = self._roots.setdefault((checkpoint.origin, checkpoint.size), (checkpoint.root, name))
-        if root != checkpoint.root:
-            raise _fork(f"two checkpoints of {checkpoint.origin} at size {checkpoint.size}", first, name)
-
-
-def _fork(words: str, first: str, second: str) -> VerificationError:
-    return VerificationError("fork", words, first=first, second=second)
 
 
 def _from_tlog_proof(name: str, data: bytes) -> Receipt:
@@ -237,70 +235,30 @@ def _from_tlog_proof(name: str, data: bytes) -> Receipt:
     return Receipt(ProvenEntry(entry, record, None), None, proof)
 
 
-def describe_receipt(verified: Verified, kind: str) -> Finding:
-    """Say what a verified receipt proves."""
-    entry, checkpoint = verified.entry, verified.checkpoint
-    facts: dict[str, object] = {
-        "kind": kind,
-        "origin": checkpoint.origin,
-        "index": entry.index,
-        "size": checkpoint.size,
-        "root": checkpoint.root.hex(),
-        "type": entry.type,
-        "recordedAt": entry.recorded_at,
-        "unit": entry.unit,
-        "balance": format_nano(entry.balance),
-        "customer": verified.customer_id,
-        "details": verified.details,
-    }
-    what = entry.type
-    if entry.type == DELTA:
-        what = f"delta {format_nano(entry.amount)} {entry.unit}"
-        facts |= {
-            "amount": format_nano(entry.amount),
-            "effectiveAt": entry.effective_at,
-            "adjusts": entry.adjusts,
-        }
-    customer = "not checked" if verified.customer_id is None else verified.customer_id
-    return Finding(
-        f"{what}, index {entry.index} of {checkpoint.size}, recorded {entry.recorded_at}; customer {customer}",
-        facts,
-    )
-
-
-def describe_checkpoint(checkpoint: Checkpoint) -> Finding:
-    """Say what a verified checkpoint proves."""
-    facts: dict[str, object] = {
-        "kind": "checkpoint",
-        "origin": checkpoint.origin,
-        "size": checkpoint.size,
-        "root": checkpoint.root.hex(),
-    }
-    return Finding(
-        f"checkpoint of {checkpoint.origin}, size {checkpoint.size}; only its signature is checked", facts
-    )
-
-
 def _summarize(check: _Check, passed: int, refused: int, *, as_json: bool) -> None:
     # What a receipt cannot show stands in docs/spec/receipt.md; what was left out here is said each time.
     unchecked = [
         "that the totals are the sums of all entries before (audit)",
         "that no newer checkpoint exists and everybody was shown the same (consistency)",
     ]
+    if check.light:
+        unchecked.append(f"what {plural(check.light, 'light statement')} leaves out (a full one, or audit)")
     if check.nameless:
-        unchecked.append(f"the customer of {plural(check.nameless, 'receipt')}, which name none")
+        unchecked.append(f"the customer of {plural(check.nameless, 'document')}, which name none")
     if check.ignored:
         unchecked.append(f"{plural(check.ignored, 'other file')} in the folders")
     if check.links:
         unchecked.append(f"{plural(check.links, 'symbolic link')} in the folders")
     if as_json:
-        counts = {"verified": passed, "refused": refused, "receipts": check.receipts}
-        places = {"checkpoints": check.checkpoints, "logs": check.logs}
-        emit({"summary": {**counts, **places, "notChecked": unchecked}})
+        counts = {"verified": passed, "refused": refused}
+        kinds = {"receipts": check.receipts, "statements": check.statements}
+        places = {"checkpoints": check.seen.checkpoints, "logs": check.seen.logs}
+        emit({"summary": {**counts, **kinds, **places, "notChecked": unchecked}})
         return
+    statements = f" and {plural(check.statements, 'statement')}" if check.statements else ""
     say(
-        f"{passed:,} verified, {refused:,} refused; {plural(check.receipts, 'receipt')} under "
-        f"{plural(check.checkpoints, 'checkpoint')} of {plural(check.logs, 'log')}"
+        f"{passed:,} verified, {refused:,} refused; {plural(check.receipts, 'receipt')}{statements} under "
+        f"{plural(check.seen.checkpoints, 'checkpoint')} of {plural(check.seen.logs, 'log')}"
     )
     if passed:
         say(f"not checked: {'; '.join(unchecked)}")

@@ -38,6 +38,7 @@ class AuditReport:
         covered: entries under the newest checkpoint; those behind it are unsigned and were only checked in themselves.
         verified_through_at: time of the seal under the newest checkpoint, None without one.
         last: the last entry, whose totals are those of the log.
+        newest: the newest checkpoint, None without one; whoever keeps it finds out later whether the log goes on from it.
     """
 
     origin: str
@@ -50,6 +51,7 @@ class AuditReport:
     covered: int = 0
     verified_through_at: str | None = None
     last: Entry | None = None
+    newest: Checkpoint | None = None
 
 
 def undecided(report: AuditReport) -> VerificationError | None:
@@ -290,6 +292,7 @@ class LogAudit:
             covered=self._newest.size if self._newest else 0,
             verified_through_at=self._watermark,
             last=self._previous,
+            newest=self._newest,
         )
 
     def _grow(self) -> None:

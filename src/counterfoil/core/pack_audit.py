@@ -10,28 +10,29 @@ Source: docs/spec/pack.md, whose step numbers stand in the code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.core.audit import AuditReport, LogAudit, duplicate_key, undecided
+from counterfoil.core.audit import AuditReport, LogAudit, undecided
 from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.encoding import JsonValue, text_member
-from counterfoil.core.entry import DELTA
 from counterfoil.core.pack import COUNTED, Lines, bounded_line, read_end, read_header, read_line, read_origin
+from counterfoil.core.pack_keys import settle
 from counterfoil.core.receipt import read_item
 from counterfoil.core.reference import operator_of
 from counterfoil.core.seen_keys import HashedKeys
 from counterfoil.errors import (
     CounterfoilError,
     MalformedError,
-    TooLargeError,
     VerificationError,
     worst_exit,
 )
 
 # Complete tiles are nobody's here; they are dropped each time that so many entries were read.
 _TILES_KEPT_ENTRIES: Final = 4_096
+# Without one of these a line begins no log and ends no pack: JSON spells a name in no other way.
+_MARKS: Final = (b'"log"', b'"end"', b"\\u")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class PackFinding:
         checkpoints: lines with a checkpoint.
         absent: logs of which the auditor holds a checkpoint, and that are not in the pack.
         fault: why the pack is refused, None where its lines keep to the format.
+        claimed: of a share, what the end counts; None where there is no end, or a fault before it.
     """
 
     operator: str
@@ -68,6 +70,7 @@ class PackFinding:
     checkpoints: int
     absent: tuple[str, ...]
     fault: CounterfoilError | None
+    claimed: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,30 @@ def audit_pack(
     Raises:
         OSError: what `read` and its lines raise; what they refuse, as damaged gzip, is a fault of the pack.
     """
-    reading = _Reading(keys, held or {})
+    for finding in audit_share(read, keys, held=held):
+        yield whole_of([finding]) if isinstance(finding, PackFinding) else finding
+
+
+def audit_share(
+    read: Callable[[], Lines],
+    keys: KeySet,
+    *,
+    held: Mapping[str, Checkpoint] | None = None,
+    share: tuple[int, int] = (0, 1),
+) -> Iterator[LogFinding | PackFinding]:
+    """Audit a share of a pack's logs; otherwise as `audit_pack`.
+
+    Each share reads the whole pack, and passes over the lines of logs that are not its own nearly for nothing.  So
+    several processes audit a pack without one that hands the lines out.
+
+    Args:
+        read: as `audit_pack`.
+        keys: as `audit_pack`.
+        held: as `audit_pack`.
+        share: number of this share from 0, and how many there are; those logs are its own whose number leaves it as the
+            remainder.  Only `whole_of` all shares is a verdict on the pack.
+    """
+    reading = _Reading(keys, held or {}, share)
     for line in _received(read, reading.give_up):
         if (finding := reading.take(line)) is not None:
             yield finding
@@ -133,8 +159,32 @@ def audit_pack(
         yield finding
     if reading.suspected:
         # Where it fails this time, the suspects are not all met again.
-        yield from _settled(_received(read, lambda _: None), reading.suspected)
+        again = _received(read, lambda _: None)
+        refusals = settle(again, {number: log.seen for number, log in reading.suspected.items()})
+        for number, log in reading.suspected.items():
+            found = refusals[number] or log.found
+            assert found is not None  # noqa: S101  -- it has ended
+            yield LogFinding(number, log.origin, found)
     yield reading.whole()
+
+
+def whole_of(parts: Sequence[PackFinding]) -> PackFinding:
+    """Return what became of a pack as a whole, from the last findings of all its shares."""
+    first = parts[0]
+    logs, entries, checkpoints = (
+        sum(counts)
+        for counts in zip(*[(one.logs, one.entries, one.checkpoints) for one in parts], strict=True)
+    )
+    fault = first.fault
+    if any(
+        (one.operator, one.absent, one.claimed) != (first.operator, first.absent, first.claimed)
+        for one in parts
+    ):
+        fault = MalformedError("the pack was another one when it was read again")
+    elif first.claimed is not None and first.claimed != (logs, entries, checkpoints):
+        counted = f"{logs} logs, {entries} entries, {checkpoints} checkpoints"
+        fault = MalformedError("the end counts other lines than there are", counted=counted)
+    return PackFinding(first.operator, logs, entries, checkpoints, first.absent, fault)
 
 
 def _received(read: Callable[[], Lines], failed: Callable[[CounterfoilError], None]) -> Iterator[bytes | str]:
@@ -153,9 +203,12 @@ class _Reading:
         suspected: logs that ended and in which two keys may be equal, by number.
     """
 
-    def __init__(self, keys: KeySet, held: Mapping[str, Checkpoint]) -> None:
+    def __init__(self, keys: KeySet, held: Mapping[str, Checkpoint], share: tuple[int, int]) -> None:
         self._keys = keys
         self._held = held
+        self._number, self._shares = share
+        # Whether the log that is being read is of another share: its lines are nothing to this one.
+        self._passing = False
         self._operator: str | None = None
         self._counts = dict.fromkeys(COUNTED, 0)
         self._met: set[str] = set()
@@ -163,6 +216,7 @@ class _Reading:
         self._log: _LogReading | None = None
         self._begun = 0
         self._ended = False
+        self._claimed: tuple[int, int, int] | None = None
         self._fault: CounterfoilError | None = None
         self.over = False
         self.suspected: dict[int, _LogReading] = {}
@@ -181,18 +235,27 @@ class _Reading:
         except CounterfoilError as error:
             self.give_up(error)
             return None
+        if self._passing and not any(mark in data for mark in _MARKS):
+            return None
+        return self._judge(data, self._operator)
+
+    def _judge(self, data: bytes, operator: str) -> LogFinding | None:
+        """Take a line between the first and the last."""
         try:
             # Step 1: a line of one of the shapes.
             kind, found = read_line(data)
         except CounterfoilError as error:
             self._blame(error)
             return None
-        if kind in self._counts:
-            self._counts[kind] += 1
         if kind == "log":
-            return self._begin(found, self._operator)
+            # Lines that stand in no log are counted once, by the first share.
+            self._counts[kind] += not self._number
+            return self._begin(found, operator)
         if kind == "end":
             return self._end(found)
+        if self._passing:
+            return None
+        self._counts[kind] += self._log is not None or not self._number
         if self._log is None:
             self._blame(MalformedError(f"a line with {kind} stands in no log"))
         else:
@@ -213,19 +276,23 @@ class _Reading:
         self._origin = origin
         if origin in self._held:
             self._met.add(origin)
-        self._log = _LogReading(self._begun, origin, self._keys, self._held.get(origin), operator)
+        number = self._begun
         self._begun += 1
+        if number % self._shares == self._number:
+            self._log = _LogReading(number, origin, self._keys, self._held.get(origin), operator)
+        else:
+            self._passing = True
         return ended
 
     def _end(self, found: dict[str, JsonValue]) -> LogFinding | None:
         """End the log that is being read, and the pack."""
         ended = self._close()
         self._ended = True
-        # Step 7: it counts what stood there, and something did.
+        # Step 7: it counts what stood there, which `whole_of` checks, and something did.
         try:
-            if read_end(found) != self._counts:
-                counted = ", ".join(f"{self._counts[kind]} {name}" for kind, name in COUNTED.items())
-                raise MalformedError("the end counts other lines than there are", counted=counted)
+            counts = read_end(found)
+            if self._fault is None:
+                self._claimed = (counts["log"], counts["entry"], counts["checkpoint"])
             if not self._begun:
                 raise VerificationError("nothing-checked", "the pack holds no log")
         except CounterfoilError as error:
@@ -234,7 +301,7 @@ class _Reading:
 
     def _close(self) -> LogFinding | None:
         """End the log that is being read; return its finding, unless that has to wait."""
-        log, self._log = self._log, None
+        log, self._log, self._passing = self._log, None, False
         if log is None:
             return None
         found = log.finish()
@@ -245,6 +312,8 @@ class _Reading:
 
     def _blame(self, error: CounterfoilError) -> None:
         """Lay a fault to the log that is being read, else to the pack; the first of each stands."""
+        if self._passing:
+            return
         if self._log is not None:
             self._log.refuse(error)
         elif self._fault is None:
@@ -269,7 +338,9 @@ class _Reading:
         """Return the finding of the pack."""
         absent = tuple(sorted(self._held.keys() - self._met))
         logs, entries, checkpoints = self._counts.values()
-        return PackFinding(self._operator or "", logs, entries, checkpoints, absent, self._fault)
+        return PackFinding(
+            self._operator or "", logs, entries, checkpoints, absent, self._fault, self._claimed
+        )
 
 
 class _LogReading:
@@ -340,59 +411,3 @@ class _LogReading:
         assert self.found is not None  # noqa: S101  -- without an audit it was refused
         self._audit = None
         return self.found
-
-
-def _settled(lines: Lines, suspected: Mapping[int, _LogReading]) -> Iterator[LogFinding]:
-    """Read a pack once more; yield what is to be said of logs in which two keys may be equal (step 4)."""
-    searches = {number: _Search(log.seen) for number, log in suspected.items()}
-    search, number = None, -1
-    for line in lines:
-        try:
-            kind, members = read_line(bounded_line(line))
-            if kind == "log":
-                search = None
-                read_origin(members)
-                number += 1
-                search = searches.get(number)
-            elif kind == "entry" and search is not None:
-                search.take(members)
-        except CounterfoilError:
-            continue  # it was laid to somebody already
-    for number, log in suspected.items():
-        found = searches[number].refusal() or log.found
-        assert found is not None  # noqa: S101  -- it has ended
-        yield LogFinding(number, log.origin, found)
-
-
-class _Search:
-    """The search for a key that stands twice, among the suspects of one log."""
-
-    def __init__(self, seen: HashedKeys) -> None:
-        self._suspects = frozenset(seen.suspects)
-        self._overflowed = seen.overflowed
-        # Behind so many deltas the log was refused, or it ended.
-        self._left = seen.added
-        self._met: set[bytes] = set()
-        self._repeated: int | None = None
-
-    def take(self, line: dict[str, JsonValue]) -> None:
-        """Take the next entry of the log."""
-        entry = read_item(line, what="line").entry
-        if entry.type != DELTA or not self._left:
-            return
-        self._left -= 1
-        key = bytes.fromhex(entry.key)
-        if key in self._met and self._repeated is None:
-            self._repeated = entry.index
-        if key in self._suspects:
-            self._met.add(key)
-
-    def refusal(self) -> CounterfoilError | None:
-        """Return why the log is refused, None where its keys are different ones."""
-        if self._repeated is not None:
-            return duplicate_key(self._repeated)
-        if self._left or self._met != self._suspects:
-            return MalformedError("the pack was another one when it was read again")
-        if self._overflowed:
-            return TooLargeError("too many keys of the log have one hash: they cannot be told apart here")
-        return None

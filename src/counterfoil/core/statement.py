@@ -112,9 +112,9 @@ def parse_statement(data: bytes | str) -> Statement:
     return _statement(value, len(data) if isinstance(data, bytes) else len(data.encode()))
 
 
-def statement_from(value: JsonValue) -> Statement:
-    """Read a statement from its JSON value, whose bytes nobody counts; otherwise as `parse_statement`."""
-    return _statement(value, 0)
+def statement_from(value: JsonValue, size: int = 0) -> Statement:
+    """Read a statement from its JSON value, of a text of so many bytes; otherwise as `parse_statement`."""
+    return _statement(value, size)
 
 
 def _statement(value: JsonValue, size: int) -> Statement:

@@ -12,7 +12,7 @@ from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.reference import check_tenant, parse_record_id
-from counterfoil.engine import balances, customers, deltas, prove, published, references
+from counterfoil.engine import balances, customers, deltas, packs, prove, published, references, statements
 from counterfoil.engine.audit import Progress, audit_log
 from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
 from counterfoil.engine.customers import CustomerRecord, CustomerView
@@ -290,6 +290,45 @@ class Engine:
     def log_receipts(self, log: bytes) -> Iterator[prove.Proven]:
         """As `receipts`, of a log by its reference."""
         return prove.receipts(self._store, self.operator, self.tenant, log)
+
+    def statement(
+        self,
+        customer_id: str,
+        window: Window,
+        *,
+        now: int,
+        full: bool = False,
+        with_open: bool = True,
+    ) -> statements.Stated:
+        """Make the statement of a window; one that is over is closed first, by a checkpoint behind its end.
+
+        Args:
+            customer_id: whose.
+            window: the period.
+            now: the clock, which says whether it is over.
+            full: whether every entry of the period is in it, or the first and the last alone.
+            with_open: whether it names its customer.
+
+        Raises:
+            CounterfoilError: as `counterfoil.engine.statements.statement`, and as `checkpoint_window`.
+        """
+        log = self.log_of(customer_id)
+        if window.end <= now:
+            balances.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
+        return statements.statement(
+            self._store, self.operator, self.tenant, log, window, full=full, with_open=with_open
+        )
+
+    def pack_lines(
+        self, customer_ids: Iterable[str] | None = None, *, progress: Progress = lambda _: None
+    ) -> Iterator[bytes]:
+        """Yield the lines of an evidence pack of some customers, or of all.
+
+        Raises:
+            EngineError: as `counterfoil.engine.packs.pack_lines`.
+        """
+        logs = self.logs() if customer_ids is None else sorted(set(map(self.log_of, customer_ids)))
+        return packs.pack_lines(self._store, self.operator, self.tenant, logs, progress=progress)
 
     def consistency_file(self, customer_id: str, old: int | Checkpoint, *, size: int | None = None) -> str:
         """Make the file that shows that a customer's checkpoint extends an older one.

@@ -103,7 +103,7 @@ def receipt(
         tiles = _tiles(view, log, _paths([index, 0] if with_open else [index], checkpoint.size))
     if not rows:
         raise log_corrupt(log, f"entry {index} is missing")
-    prover = _Prover(log, checkpoint, tiles)
+    prover = Prover(log, checkpoint, tiles)
     return prover.prove(rows[0], prover.opening(first) if first else None)
 
 
@@ -120,7 +120,7 @@ def receipts(store: Store, operator: Operator, tenant: str, log: bytes) -> Itera
             raise EngineError("not-yet-checkpointed", "the customer has no checkpoint yet")
         first = _first_row(view, head)
         tiles = _tiles(view, log, _paths([0], checkpoint.size))
-    opening = _Prover(log, checkpoint, tiles).opening(first)
+    opening = Prover(log, checkpoint, tiles).opening(first)
     for start in range(0, checkpoint.size, _PAGE):
         end = min(start + _PAGE, checkpoint.size)
         with store.read() as view:
@@ -128,7 +128,7 @@ def receipts(store: Store, operator: Operator, tenant: str, log: bytes) -> Itera
             tiles = _tiles(view, log, _paths(range(start, end), checkpoint.size))
         if len(rows) != end - start:
             raise log_corrupt(log, f"entries are missing between {start} and {end}")
-        prover = _Prover(log, checkpoint, tiles)
+        prover = Prover(log, checkpoint, tiles)
         for row in rows:
             if read_stored(row).type == DELTA:
                 yield prover.prove(row, opening)
@@ -209,7 +209,7 @@ def _check_kept(kept: Checkpoint, operator: Operator, origin: str) -> None:
         raise EngineError("invalid-field", "every log extends an empty one", field="from")
 
 
-class _Prover:
+class Prover:
     """Makes proofs under one checkpoint from tiles at hand."""
 
     def __init__(self, log: bytes, checkpoint: Checkpoint, tiles: Mapping[Tile, bytes]) -> None:
@@ -220,23 +220,35 @@ class _Prover:
         self._roots: dict[tuple[int, int], bytes] = {}
 
     def prove(self, row: StoredEntry, opening: Opening | None) -> Proven:
-        item = self._item(row)
-        text = format_tlog_proof(row.index, self._path(row), self._checkpoint.note)
+        """Return the receipt of an entry."""
+        item = self.item(row)
+        text = format_tlog_proof(row.index, self.path(row), self._checkpoint.note)
         return Proven(
             format_record_id(self._log, row.index), format_receipt(item, opening, text), text, row.entry
         )
 
     def opening(self, row: StoredEntry) -> Opening:
-        return Opening(self._item(row), tuple(self._path(row)))
+        """Return the proof of the entry that opens the log."""
+        return Opening(self.item(row), tuple(self.path(row)))
 
-    def _item(self, row: StoredEntry) -> ProvenEntry:
+    def item(self, row: StoredEntry) -> ProvenEntry:
+        """Return an entry with its details, where it has some.
+
+        Raises:
+            EngineError: `log-corrupt`.
+        """
         entry = read_stored(row)
         value = read_details(row, entry)
         if value is None or row.salt is None or row.value is None:
             return ProvenEntry(entry, row.entry, None)
         return ProvenEntry(entry, row.entry, Details(row.salt, value, row.value))
 
-    def _path(self, row: StoredEntry) -> list[bytes]:
+    def path(self, row: StoredEntry) -> list[bytes]:
+        """Return the hashes that lead from an entry to the signed root; they were held against it.
+
+        Raises:
+            EngineError: `log-corrupt`.
+        """
         size = self._checkpoint.size
         try:
             path = [self._root(start, end) for start, end in inclusion_ranges(row.index, size)]
@@ -273,6 +285,11 @@ def _first_row(view: ReadTransaction, head: Head) -> StoredEntry:
 
 def _paths(indices: Sequence[int], size: int) -> list[tuple[int, int]]:
     return [subtree for index in indices for subtree in inclusion_ranges(index, size)]
+
+
+def read_tiles(view: ReadTransaction, log: bytes, indices: Sequence[int], size: int) -> dict[Tile, bytes]:
+    """Return the tiles that the inclusion proofs of some entries under a checkpoint need."""
+    return _tiles(view, log, _paths(indices, size))
 
 
 def _tiles(view: ReadTransaction, log: bytes, ranges: Sequence[tuple[int, int]]) -> dict[Tile, bytes]:

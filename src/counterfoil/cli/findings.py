@@ -1,0 +1,115 @@
+"""What verified documents prove: in words, and as members of a JSON object.  Imports `core` only.
+
+Source: docs/spec/receipt.md, docs/spec/statement.md#result, docs/spec/checkpoint.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from counterfoil.core.amount import format_nano
+from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.entry import DELTA
+from counterfoil.core.receipt import Verified
+from counterfoil.core.statement import FULL
+from counterfoil.core.statement_verify import VerifiedStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a document proves.
+
+    Attributes:
+        words: for a person, behind the name of the document.
+        facts: for a program.
+        lines: more for a person, below it.
+    """
+
+    words: str
+    facts: dict[str, object]
+    lines: Sequence[str] = ()
+
+
+def describe_receipt(verified: Verified, kind: str) -> Finding:
+    """Say what a verified receipt proves."""
+    entry, checkpoint = verified.entry, verified.checkpoint
+    facts: dict[str, object] = {
+        "kind": kind,
+        "origin": checkpoint.origin,
+        "index": entry.index,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "type": entry.type,
+        "recordedAt": entry.recorded_at,
+        "unit": entry.unit,
+        "balance": format_nano(entry.balance),
+        "customer": verified.customer_id,
+        "details": verified.details,
+    }
+    what = entry.type
+    if entry.type == DELTA:
+        what = f"delta {format_nano(entry.amount)} {entry.unit}"
+        facts |= {
+            "amount": format_nano(entry.amount),
+            "effectiveAt": entry.effective_at,
+            "adjusts": entry.adjusts,
+        }
+    return Finding(
+        f"{what}, index {entry.index} of {checkpoint.size}, recorded {entry.recorded_at}; "
+        f"customer {_customer(verified.customer_id)}",
+        facts,
+    )
+
+
+def describe_statement(verified: VerifiedStatement) -> Finding:
+    """Say what a verified statement proves."""
+    unit, through = verified.unit, verified.provisional_through
+    amounts = {
+        "openingBalance": format_nano(verified.opening.balance),
+        "credits": format_nano(verified.credits),
+        "debits": format_nano(verified.debits),
+        "closingBalance": format_nano(verified.closing.balance),
+    }
+    facts: dict[str, object] = {
+        "kind": "statement",
+        **_place(verified.checkpoint),
+        "from": verified.start,
+        "to": verified.end,
+        "mode": verified.mode,
+        "provisionalThrough": through,
+        "unit": unit,
+        **amounts,
+        "deltas": verified.deltas,
+        "customer": verified.customer_id,
+    }
+    lines = [
+        f"period           {verified.start} to {verified.end}",
+        f"opening balance  {amounts['openingBalance']} {unit}",
+        f"credits          {amounts['credits']} {unit}",
+        f"debits           {amounts['debits']} {unit}",
+        f"closing balance  {amounts['closingBalance']} {unit}",
+        f"deltas           {verified.deltas:,}",
+    ]
+    if verified.mode != FULL:
+        lines.append("a full statement adds each entry of the period, and that times and totals follow in it")
+    so_far = "final" if through is None else f"provisional, complete through {through}"
+    return Finding(
+        f"statement, {verified.mode}, {so_far}; customer {_customer(verified.customer_id)}", facts, lines
+    )
+
+
+def describe_checkpoint(checkpoint: Checkpoint) -> Finding:
+    """Say what a verified checkpoint proves."""
+    return Finding(
+        f"checkpoint of {checkpoint.origin}, size {checkpoint.size}; only its signature is checked",
+        {"kind": "checkpoint", **_place(checkpoint)},
+    )
+
+
+def _place(checkpoint: Checkpoint) -> dict[str, object]:
+    return {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()}
+
+
+def _customer(proven: str | None) -> str:
+    return "not checked" if proven is None else proven

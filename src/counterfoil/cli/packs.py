@@ -1,0 +1,83 @@
+"""`pack`: whole logs in one file, for auditors.
+
+Source: docs/spec/pack.md.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+import click
+
+from counterfoil.cli.context import Place, check_output, open_engine, place_options
+from counterfoil.cli.files import open_output
+from counterfoil.cli.output import Progress, hint, plural, say
+from counterfoil.core.pack import read_end, read_line
+from counterfoil.errors import EngineError
+
+_GZIP_SUFFIX: Final = ".gz"
+# Entries hold random bytes: more effort takes longer and saves next to nothing.
+_GZIP_LEVEL: Final = 6
+
+
+@click.command(
+    epilog="\b\nExamples:\n  counterfoil pack cust_001 -o cust_001.pack\n"
+    "  counterfoil pack --all -o everyone.pack.gz",
+)
+@click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)
+@click.option("--all", "all_customers", is_flag=True, help="Every customer that has a checkpoint.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    required=True,
+    help="Write it there; compressed where the name ends in .gz.",
+)
+@place_options
+def pack(place: Place, customers: Sequence[str], output: str, *, all_customers: bool) -> None:
+    """Write an evidence pack.
+
+    Whole logs, as far as checkpoints cover them: whoever has the file and the operator's key recomputes everything with `counterfoil audit`.
+    """
+    if bool(customers) == all_customers:
+        raise click.UsageError("name customers, or all of them with --all")
+    path = Path(output)
+    check_output(place, path)
+    with open_engine(place) as engine, Progress("pack", "entries") as progress:
+        wanted = sum(1 for _ in engine.logs()) if all_customers else len(set(customers))
+        lines = engine.pack_lines(None if all_customers else customers, progress=progress.advance)
+        with _written(path) as stream:
+            end = _write(stream, lines)
+            if not end["log"]:
+                raise EngineError("not-yet-checkpointed", "no checkpoint covers a log yet")
+    if left_out := wanted - end["log"]:
+        hint(f"{plural(left_out, 'customer')} without a checkpoint, not in the pack")
+    say(
+        f"{plural(end['log'], 'log')}, {plural(end['entry'], 'entry')}, "
+        f"{plural(end['checkpoint'], 'checkpoint')} in {output}"
+    )
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    with open_output(path) as stream:
+        if not path.name.endswith(_GZIP_SUFFIX):
+            yield stream
+            return
+        # Without name and time: the same logs are the same file.
+        with gzip.GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) as compressed:
+            yield cast("BinaryIO", compressed)
+
+
+def _write(stream: BinaryIO, lines: Iterable[bytes]) -> dict[str, int]:
+    """Write lines; return what the last one counts."""
+    last = b""
+    for line in lines:
+        stream.write(line)
+        last = line
+    _, end = read_line(last.removesuffix(b"\n"))
+    return read_end(end)

@@ -1,0 +1,174 @@
+"""`statement` makes what `verify` proves, and files of one log are held against each other."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.statement_verify import verify_statement
+from counterfoil.engine.engine import Engine
+from counterfoil.engine.windows import Window
+from counterfoil.storage.memory import MemoryStore
+from tests.cli.conftest import rewrite
+from tests.support import OPERATOR, SECOND, START, FakeClock, delta, seeded
+
+KEY = str(OPERATOR.verifier_key)
+VERIFY = ("verify", "s.json", "--key", "operator.vkey")
+
+
+def now():
+    return datetime.now(UTC).isoformat()
+
+
+@pytest.fixture
+def stated(kept):
+    """A statement of all until now, closed."""
+    assert kept("statement", "cust_001", "--from", "2026-01-01", "--to", now(), "-o", "s.json").status == 0
+    return kept
+
+
+class TestStatement:
+    def test_it_is_written_to_a_file_without_a_word(self, kept):
+        outcome = kept("statement", "cust_001", "--from", "2026-01-01", "--to", now(), "-o", "s.json")
+        assert (outcome.status, outcome.out, outcome.err) == (0, "", "")
+        keys = KeySet.parse(Path("operator.vkey").read_text().strip())
+        assert verify_statement(Path("s.json").read_bytes(), keys, customer_id="cust_001").deltas == 2
+
+    def test_without_a_file_it_goes_to_standard_output(self, kept):
+        arguments = ("statement", "cust_001", "--from", "2026-01-01", "--to", now())
+        assert kept(*arguments, "-o", "s.json").status == 0
+        assert kept(*arguments).findings == [json.loads(Path("s.json").read_text())]
+
+    def test_a_full_one_has_every_entry(self, kept):
+        [found] = kept("statement", "cust_001", "--from", "2026-01-01", "--to", now(), "--full").findings
+        assert found["mode"] == "full"
+        assert [item["entry"]["index"] for item in found["items"]] == ["0", "1", "2", "3", "4"]
+
+    def test_a_period_that_goes_on_is_made_with_a_hint(self, kept):
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        outcome = kept("statement", "cust_001", "--from", "2026-01-01", "--to", tomorrow, "-o", "s.json")
+        assert outcome.status == 0
+        assert "--allow-provisional" in outcome.err
+        outcome = kept(*VERIFY)
+        assert (outcome.status, outcome.code) == (11, "incomplete-period")
+        outcome = kept(*VERIFY, "--allow-provisional")
+        assert outcome.status == 0
+        assert "provisional, complete through 20" in outcome.lines[0]
+        assert kept(*VERIFY, "--allow-provisional", "--json").findings[0]["provisionalThrough"]
+
+    def test_a_month_may_be_named(self, kept):
+        found = kept("statement", "cust_001", "--period", "2020-02").findings[0]
+        assert (found["from"], found["to"]) == ("2020-02-01T00:00:00.000000Z", "2020-03-01T00:00:00.000000Z")
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "code"),
+        [
+            ((), 2, "usage"),
+            (("--from", "2026-01-01"), 2, "usage"),
+            (("--period", "2026-01", "--to", "2026-03-01"), 2, "usage"),
+            (("--period", "2026-13"), 14, "invalid-field"),
+            (("--from", "2026-03-01", "--to", "2026-03-01"), 14, "invalid-field"),
+            (("--from", "yesterday", "--to", "2026-03-01"), 14, "invalid-field"),
+            (("--period", "2099-01"), 11, "not-yet-checkpointed"),
+        ],
+    )
+    def test_what_names_no_period_is_refused_and_nothing_is_written(self, kept, arguments, status, code):
+        outcome = kept("statement", "cust_001", *arguments, "-o", "s.json")
+        assert (outcome.status, outcome.code) == (status, code)
+        assert not Path("s.json").exists()
+
+    def test_a_customer_that_is_not_there_is_refused(self, kept):
+        assert kept("statement", "nobody", "--period", "2026-01").code == "customer-not-found"
+
+    def test_it_does_not_replace_the_store(self, kept):
+        assert kept("statement", "cust_001", "--period", "2020-01", "-o", "counterfoil.db").code == "usage"
+
+
+class TestVerify:
+    def test_the_verdict_says_what_the_period_adds_up_to(self, stated):
+        outcome = stated(*VERIFY)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.lines[0] == "verified  s.json  statement, light, final; customer cust_001"
+        assert [line.split("  ")[-1].strip() for line in outcome.lines[2:7]] == [
+            "0 EUR",
+            "500 EUR",
+            "12.5 EUR",
+            "487.5 EUR",
+            "2",
+        ]
+        assert "a full statement adds" in outcome.lines[7]
+        assert "0 receipts and 1 statement under 1 checkpoint of 1 log" in outcome.lines[8]
+        assert "what 1 light statement leaves out" in outcome.lines[9]
+
+    def test_json_says_the_same(self, stated):
+        finding, last = stated(*VERIFY, "--json").findings
+        assert finding["kind"] == "statement"
+        amounts = ("openingBalance", "credits", "debits", "closingBalance", "deltas")
+        assert [finding[name] for name in amounts] == ["0", "500", "12.5", "487.5", 2]
+        assert (finding["mode"], finding["provisionalThrough"]) == ("light", None)
+        assert last["summary"]["statements"] == 1
+
+    @pytest.mark.parametrize(
+        ("change", "status", "code"),
+        [
+            (lambda s: s["items"].pop(), 11, "incomplete-period"),
+            (lambda s: s["items"][1]["entry"].update(credits="600"), 10, "root-mismatch"),
+            (lambda s: s.update(mode="half"), 13, "malformed"),
+            (lambda s: s.update(type="counterfoil/statement@v2"), 11, "unknown-type"),
+            (lambda s: s["open"]["details"]["value"].update(customerId="x"), 10, "details-mismatch"),
+        ],
+    )
+    def test_one_that_was_changed_is_refused_with_its_code(self, stated, change, status, code):
+        rewrite("s.json", change)
+        outcome = stated(*VERIFY)
+        assert (outcome.status, outcome.code) == (status, code)
+
+    def test_the_caller_may_name_origin_and_customer(self, stated):
+        assert stated(*VERIFY, "--customer", "cust_001").status == 0
+        for option in ("--origin", "--customer"):
+            assert stated(*VERIFY, option, "another").code == "wrong-origin"
+
+    def test_those_of_a_folder_are_verified(self, stated):
+        Path("f").mkdir()
+        Path("f/s.json").write_bytes(Path("s.json").read_bytes())
+        assert stated("verify", "f", "receipt.json", "--key", "operator.vkey").status == 0
+
+
+class TestAgainstEachOther:
+    @pytest.fixture
+    def write(self, cf):
+        """Write a receipt and a statement of one of two histories of one log."""
+
+        def write(name, randomness, amounts):
+            engine = Engine(MemoryStore(clock := FakeClock()), OPERATOR, randomness=seeded(randomness))
+            for amount in amounts:
+                engine.record(delta(amount))
+            clock.now = START + 60 * SECOND
+            window = Window(START, START + 30 * SECOND)
+            stated = engine.statement("alice", window, now=clock.now)
+            Path(f"{name}.statement.json").write_bytes(stated.document)
+            proven = engine.receipt(f"0x{engine.log_of('alice').hex()}.1")
+            Path(f"{name}.receipt.json").write_bytes(proven.receipt)
+            return cf
+
+        return write
+
+    def test_a_statement_and_a_receipt_of_one_history_agree(self, write):
+        cf = write("a", 1, ["5", "7"])
+        assert cf("verify", "a.statement.json", "a.receipt.json", "--key", KEY).status == 0
+
+    def test_a_statement_that_contradicts_a_receipt_is_refused_with_both_names(self, write):
+        cf = write("a", 1, ["5", "7"])
+        write("b", 2, ["6", "7"])
+        outcome = cf("verify", "a.receipt.json", "b.statement.json", "--key", KEY, "--json")
+        assert (outcome.status, outcome.code) == (12, "fork")
+        assert outcome.findings[1]["facts"] == {"first": "a.receipt.json", "second": "b.statement.json"}
+
+    def test_entries_whose_times_contradict_their_order_are_evidence(self, write):
+        # The one log has three deltas before its seal, the other one five: no index and no size is common to both.
+        cf = write("a", 1, ["5", "7", "9"])
+        write("b", 1, ["5", "1", "1", "1", "1"])
+        outcome = cf("verify", "a.statement.json", "b.statement.json", "--key", KEY)
+        assert (outcome.status, outcome.code) == (10, "time-order")
