@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast, get_args
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.encoding import JsonValue, NumberToken, decode_integer, excerpt, json_string
@@ -25,8 +25,8 @@ from counterfoil.engine.operator import Operator
 from counterfoil.engine.published import CHECKPOINT_ID_PREFIX
 from counterfoil.engine.service import Delivery, EventKind
 from counterfoil.engine.store import ReadTransaction, Store
-from counterfoil.engine.stored import log_corrupt, read_checkpoint, read_stored
-from counterfoil.errors import MalformedError
+from counterfoil.engine.stored import head_of, log_corrupt, read_checkpoint, read_stored
+from counterfoil.errors import EngineError, MalformedError
 
 CUSTOMER_CREATED: Final = "customer.created"
 DELTA_VERIFIED: Final = "delta.verified"
@@ -80,14 +80,23 @@ def parse_event_id(text: str) -> Event:
 def event_body(store: Store, operator: Operator, tenant: str, event: Event) -> bytes:
     """Return what is sent of an event: JSON, in UTF-8, with amounts as exact numbers.
 
+    What says which event it is comes from tables that nothing protects: it is signed only where the log is this tenant's
+    and there is such a kind.
+
     Raises:
-        EngineError: `log-corrupt`, where the log does not hold what the event says.
+        EngineError: `record-not-found`, where the tenant has no such event; `log-corrupt`, where the log does not hold
+            what the event says.
     """
+    if event.kind not in get_args(EventKind):
+        raise _no_such_event()
     if event.kind == DELTA_VERIFIED:
+        # Which looks at the tenant itself.
         time, data = _delta(store, operator, tenant, event)
     else:
         made = _checkpoint if event.kind == CHECKPOINT_VERIFIED else _customer
         with store.read() as view:
+            if head_of(view, tenant, event.log) is None:
+                raise _no_such_event()
             time, data = made(view, operator, tenant, event)
     document: dict[str, JsonValue] = {
         "id": format_event_id(event),
@@ -169,6 +178,10 @@ def _entry(view: ReadTransaction, log: bytes, index: int) -> Entry:
 
 def _checkpoint_id(log: bytes, size: int) -> str:
     return f"{CHECKPOINT_ID_PREFIX}{format_record_id(log, size)}"
+
+
+def _no_such_event() -> EngineError:
+    return EngineError("record-not-found", "the tenant has no such event")
 
 
 def _write(value: JsonValue) -> str:
