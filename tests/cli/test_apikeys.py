@@ -74,6 +74,12 @@ def test_rotating_prints_the_new_key_and_leaves_the_old_one_a_day(book):
     assert opens(new)
 
 
+def test_one_that_ends_is_rotated_into_one_that_ends(book):
+    [old] = book("apikey", "create", "--expires-in-days", 2, "--json").findings
+    [new] = book("apikey", "rotate", old["keyId"], "--json").findings
+    assert old["expiresAt"] <= new["expiresAt"]
+
+
 def test_a_revoked_key_opens_nothing(book):
     [text] = book("apikey", "create").lines
     outcome = book("apikey", "revoke", KEY.fullmatch(text)[2])

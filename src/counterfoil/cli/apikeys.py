@@ -8,9 +8,9 @@ Source: docs/operations/server.md#keys.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -27,12 +27,14 @@ _HOURS_MAX: Final = 720
 _DAY_SECONDS: Final = 86_400
 _HOUR_SECONDS: Final = 3_600
 
-_expires_option = click.option(
-    "--expires-in-days",
-    metavar="N",
-    type=click.IntRange(1, _DAYS_MAX),
-    help="When it ends by itself.  [default: never]",
-)
+
+def _expires_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--expires-in-days",
+        metavar="N",
+        type=click.IntRange(1, _DAYS_MAX),
+        help=f"When it ends by itself.  [default: {default}]",
+    )
 
 
 @click.command(
@@ -49,7 +51,7 @@ _expires_option = click.option(
 )
 @click.option("--live", is_flag=True, help="Write `live` into the key in place of `test`.")
 @click.option("--label", metavar="TEXT", default="", help="What you call it.")
-@_expires_option
+@_expires_option("never")
 @json_option
 @place_options
 def create(
@@ -102,7 +104,7 @@ def list_keys(place: Place, *, as_json: bool) -> None:
     show_default=True,
     help="For how long the old one is good as well.",
 )
-@_expires_option
+@_expires_option("as long as the old one was made for")
 @json_option
 @place_options
 def rotate(
