@@ -17,15 +17,14 @@ from typing import Final, NamedTuple, cast, get_args
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.encoding import JsonValue, NumberToken, decode_integer, excerpt, json_string
-from counterfoil.core.entry import Entry
-from counterfoil.core.reference import REFERENCE_PATTERN, format_record_id
+from counterfoil.core.reference import REFERENCE_PATTERN
 from counterfoil.engine.customers import customer_id_of
 from counterfoil.engine.deltas import delta_state
 from counterfoil.engine.operator import Operator
-from counterfoil.engine.published import CHECKPOINT_ID_PREFIX
+from counterfoil.engine.published import checkpoint_id
 from counterfoil.engine.service import Delivery, EventKind
 from counterfoil.engine.store import ReadTransaction, Store
-from counterfoil.engine.stored import head_of, log_corrupt, read_checkpoint, read_stored
+from counterfoil.engine.stored import head_of, log_corrupt, read_checkpoint, read_entry
 from counterfoil.errors import EngineError, MalformedError
 
 CUSTOMER_CREATED: Final = "customer.created"
@@ -112,7 +111,7 @@ def event_body(store: Store, operator: Operator, tenant: str, event: Event) -> b
 
 def _customer(view: ReadTransaction, operator: Operator, tenant: str, event: Event) -> tuple[str, _Members]:
     del operator, tenant
-    opened = _entry(view, event.log, 0)
+    opened = read_entry(view, event.log, 0)
     return opened.recorded_at, {
         "customerId": customer_id_of(view, event.log),
         "customerReference": f"0x{event.log.hex()}",
@@ -131,7 +130,7 @@ def _delta(store: Store, operator: Operator, tenant: str, event: Event) -> tuple
     return verified_at, {
         "recordId": item.record_id,
         "receiptId": item.record_id,
-        "verificationReference": _checkpoint_id(event.log, state.checkpoint.size),
+        "verificationReference": checkpoint_id(event.log, state.checkpoint.size),
         "proofRoot": f"0x{state.checkpoint.root.hex()}",
         "customerId": state.customer_id,
         "customerReference": f"0x{event.log.hex()}",
@@ -153,11 +152,11 @@ def _checkpoint(view: ReadTransaction, operator: Operator, tenant: str, event: E
     if row is None:
         raise log_corrupt(log, f"its checkpoint of size {size} is missing")
     checkpoint = read_checkpoint(row, operator, tenant)
-    seal = _entry(view, log, size - 1)
+    seal = read_entry(view, log, size - 1)
     before = view.checkpoints_up_to([(log, size - 1)]).get((log, size - 1))
-    counted = _entry(view, log, before.size - 1).count if before is not None else 0
+    counted = read_entry(view, log, before.size - 1).count if before is not None else 0
     return seal.recorded_at, {
-        "checkpointId": _checkpoint_id(log, size),
+        "checkpointId": checkpoint_id(log, size),
         "proofRoot": f"0x{checkpoint.root.hex()}",
         "customerId": customer_id_of(view, log),
         "customerReference": f"0x{log.hex()}",
@@ -167,17 +166,6 @@ def _checkpoint(view: ReadTransaction, operator: Operator, tenant: str, event: E
         "verifiedThroughAt": seal.recorded_at,
         "note": checkpoint.note,
     }
-
-
-def _entry(view: ReadTransaction, log: bytes, index: int) -> Entry:
-    rows = view.entries(log, index, index + 1)
-    if not rows:
-        raise log_corrupt(log, f"entry {index} is missing")
-    return read_stored(rows[0])
-
-
-def _checkpoint_id(log: bytes, size: int) -> str:
-    return f"{CHECKPOINT_ID_PREFIX}{format_record_id(log, size)}"
 
 
 def _no_such_event() -> EngineError:
