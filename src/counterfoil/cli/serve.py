@@ -90,6 +90,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
     "--proxy", "proxies", metavar="ADDRESS", multiple=True, help="A proxy whose word on clients is taken."
 )
 @click.option("--allow-private-webhooks", is_flag=True, help="Let webhooks lead into the own network.")
+@click.option("--allow-http-webhooks", is_flag=True, help="Send where anybody on the way can read along.")
 @click.option(
     "--log-level",
     type=click.Choice(_LEVELS),
@@ -110,6 +111,7 @@ def serve(
     rate_limit: float,
     proxies: tuple[str, ...],
     allow_private_webhooks: bool,
+    allow_http_webhooks: bool,
     log_level: str,
     operator: str | None,
 ) -> None:
@@ -128,6 +130,7 @@ def serve(
             checkpoint_every=checkpoint_every,
             proxies=proxies,
             allow_private_webhooks=allow_private_webhooks,
+            allow_http_webhooks=allow_http_webhooks,
             log_level=log_level,
         )
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -153,6 +156,7 @@ class _Options:
     checkpoint_every: float
     proxies: tuple[str, ...]
     allow_private_webhooks: bool
+    allow_http_webhooks: bool
     log_level: str
 
 
@@ -182,8 +186,8 @@ def _work(listener: socket.socket, place: Place, owner: Operator, stop: Stop, op
     with _opened(place, stop) as store:
         if store is None:
             return
-        send = Sender(allow_private=options.allow_private_webhooks).send
-        keep_working(store, owner, stop, send, checkpoint_seconds=options.checkpoint_every)
+        sender = Sender(allow_private=options.allow_private_webhooks, allow_http=options.allow_http_webhooks)
+        keep_working(store, owner, stop, sender.send, checkpoint_seconds=options.checkpoint_every)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def _open(place: Place) -> Iterator[tuple[Store, Operator]]:
     type=click.Choice(EVENTS),
     help="An event that is sent, all where none is named. May be repeated.",
 )
-@click.option("--allow-http", is_flag=True, help="Take a URL that anybody on the way can read along.")
+@click.option("--allow-http", is_flag=True, help="Take an http URL; `serve` must allow it too.")
 @json_option
 @place_options
 def webhook_add(place: Place, url: str, events: Sequence[str], *, allow_http: bool, as_json: bool) -> None:
