@@ -115,10 +115,10 @@ def serve(
     log_level: str,
     operator: str | None,
 ) -> None:
-    """Serve the HTTP API, checkpoint what is due, and send events to webhooks.
+    """Serve the HTTP API, checkpoint, and send events.
 
-    Where there are neither keys nor a store, it makes both, and a first API key. Ctrl-C or SIGTERM ends it after the
-    requests that it is at.
+    It checkpoints what is due as `worker` does, and sends events to webhooks. Where there are neither keys nor a store, it
+    makes both, and a first API key. Ctrl-C or SIGTERM ends it after the requests that it is at.
     """
     # First what may refuse: the extra, the address, the URL.  Then what is made: keys, a store, an API key.
     with _counters(processes), closing(_listen(host, port)) as listener:
