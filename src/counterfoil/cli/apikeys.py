@@ -19,7 +19,9 @@ from counterfoil.cli.output import emit, hint, json_option, say
 from counterfoil.core.timestamp import format_time
 from counterfoil.engine import apikeys
 from counterfoil.engine.clock import HostClock
+from counterfoil.engine.record import DEFAULT_UNIT
 from counterfoil.engine.service import ApiKey
+from counterfoil.engine.store import Store
 from counterfoil.errors import EngineError
 
 _DAYS_MAX: Final = 3_650
@@ -68,9 +70,16 @@ def create(
             environment="live" if live else "test",
             lifetime_seconds=None if expires_in_days is None else expires_in_days * _DAY_SECONDS,
         )
+        # The default tenant nobody has typed.
+        is_new = place.tenant != "default" and _is_new(store, place.tenant)
     if issued is None:
         raise EngineError("internal", "no key was made")
     _say_issued(issued, as_json=as_json)
+    if is_new:
+        hint(
+            f"tenant {place.tenant} has no records yet, and its unit will be {DEFAULT_UNIT}: for another one run first "
+            f"`counterfoil init --tenant {place.tenant} --unit UNIT`"
+        )
 
 
 @click.command("list", epilog="\b\nExample:\n  counterfoil apikey list")
@@ -130,6 +139,12 @@ def revoke(place: Place, key_id: str) -> None:
     with closing(open_place(place)) as store:
         key = apikeys.revoke(store, key_id)
     say(f"revoked  {key.key_id}  of tenant {key.tenant}")
+
+
+def _is_new(store: Store, tenant: str) -> bool:
+    """Whether nobody has recorded for a tenant or chosen its unit: its name may be a slip."""
+    with store.read() as view:
+        return view.tenant_unit(tenant) is None and not view.logs(tenant, limit=1)
 
 
 def _say_issued(issued: apikeys.Issued, *, as_json: bool) -> None:

@@ -55,7 +55,7 @@ def customers(place: Place, *, as_json: bool) -> None:
     if refusals and (error := worst(refusals, passed=count)):
         raise error
     if not count and not as_json:
-        say("no customers yet: the first delta opens a customer's log")
+        say(f"no customers yet of tenant {place.tenant}: the first delta opens a customer's log")
 
 
 def _refuse(error: CounterfoilError, *, as_json: bool) -> CounterfoilError:

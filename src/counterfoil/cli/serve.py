@@ -8,6 +8,7 @@ Source: docs/operations/server.md.
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -41,6 +42,8 @@ _PROCESSES_MAX: Final = 64
 _PORT_MAX: Final = 65_535
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _BACKLOG: Final = 2_048
+# Somebody listens there, or it is not for everybody.
+_OTHER_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
 # As it stands in links: a path behind it is allowed, a query is not.
 _URL: Final = re.compile(r"https?://[A-Za-z0-9._\-\[\]:]+(?:/[A-Za-z0-9._~/-]*)?")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -236,6 +239,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        if error.errno in _OTHER_PORT:
+            hint("take another port with --port, such as --port 8081")
         raise EngineError(
             "io-error", f"cannot listen on {host} port {port}: {error.strerror or error}"
         ) from error

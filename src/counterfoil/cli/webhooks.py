@@ -65,6 +65,9 @@ def _open(place: Place) -> Iterator[tuple[Store, Operator]]:
 @place_options
 def webhook_add(place: Place, url: str, events: Sequence[str], *, allow_http: bool, as_json: bool) -> None:
     """Send a tenant's events to URL from now on; print the secret that they are signed with."""
+    is_http = urlsplit(url).scheme == "http"
+    if is_http and not allow_http:
+        hint("http is for a receiver in your own network: `webhook add --allow-http` takes it")
     with _open(place) as (store, operator):
         webhook = add_webhook(
             store,
@@ -75,6 +78,10 @@ def webhook_add(place: Place, url: str, events: Sequence[str], *, allow_http: bo
             allow_http=allow_http,
         )
         _say_webhook(webhook, webhook_secret(operator, webhook), as_json=as_json)
+    if is_http:
+        hint(
+            "`serve` sends there with --allow-http-webhooks, and into its own network with --allow-private-webhooks"
+        )
 
 
 @click.command("list", epilog="\b\nExample:\n  counterfoil webhook list --json")
