@@ -32,6 +32,20 @@ def test_a_key_is_printed_once_and_is_good(book):
     assert text.partition(".")[2] not in book("apikey", "list").out
 
 
+def test_a_tenant_without_records_is_named_with_the_unit_that_it_will_have(book):
+    new = book("apikey", "create", "--tenant", "acme")
+    assert new.status == 0
+    assert new.err.startswith(HINT + "counterfoil: hint: tenant acme has no records yet")
+    assert "its unit will be credits" in new.err
+
+
+def test_a_tenant_that_is_known_is_not(book):
+    assert book("init", "--tenant", "acme", "--unit", "EUR").status == 0
+    assert book("apikey", "create", "--tenant", "acme").err == HINT
+    book("record", "cust_001", "1", "--reason", "x", "--tenant", "other")
+    assert book("apikey", "create", "--tenant", "other").err == HINT
+
+
 def test_it_may_what_was_said(book):
     found = book(
         "apikey",
@@ -72,6 +86,12 @@ def test_rotating_prints_the_new_key_and_leaves_the_old_one_a_day(book):
     assert outcome.err == HINT
     assert opens(old)
     assert opens(new)
+
+
+def test_one_that_ends_is_rotated_into_one_that_ends(book):
+    [old] = book("apikey", "create", "--expires-in-days", 2, "--json").findings
+    [new] = book("apikey", "rotate", old["keyId"], "--json").findings
+    assert old["expiresAt"] <= new["expiresAt"]
 
 
 def test_a_revoked_key_opens_nothing(book):

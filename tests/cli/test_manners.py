@@ -19,8 +19,9 @@ from counterfoil.errors import EngineError
 from tests.cli.conftest import command, environment, record_id
 
 COMMANDS = [
-    "demo", "init", "record", "import", "checkpoint", "worker", "customers", "customer", "receipt", "receipts", "checkpoints",
-    "consistency make", "consistency verify", "verify", "inspect", "audit", "key show", "key check",
+    "demo", "init", "serve", "apikey create", "apikey list", "apikey rotate", "apikey revoke", "record", "import", "checkpoint", "worker", "customers", "customer", "receipt", "receipts", "checkpoints",
+    "consistency make", "consistency verify", "verify", "inspect", "audit", "webhook add", "webhook list", "webhook remove", "webhook rotate",
+    "webhook secret", "webhook deliveries", "webhook retry", "key show", "key check",
     "migrate", "conformance run", "conformance respond",
 ]  # fmt: skip
 VERIFIERS = ["verify receipt.json --key operator.vkey", "inspect receipt.json --key operator.vkey"]
@@ -322,7 +323,7 @@ class TestSilence:
 
 class TestEnds:
     def test_a_defect_is_caught_with_a_reference(self, kept, monkeypatch):
-        monkeypatch.setattr("counterfoil.engine.engine.Engine.customer", defect)
+        monkeypatch.setattr("counterfoil.engine.engine.Engine.customer_view", defect)
         first, second = kept("customer", "cust_001"), kept("customer", "cust_001")
         assert (first.status, first.out, first.code) == (70, "", "internal")
         assert "ZeroDivisionError in defect" in first.err
@@ -332,7 +333,7 @@ class TestEnds:
         assert "secret" not in first.err
 
     def test_the_traceback_of_a_defect_is_for_who_asks(self, kept, monkeypatch):
-        monkeypatch.setattr("counterfoil.engine.engine.Engine.customer", defect)
+        monkeypatch.setattr("counterfoil.engine.engine.Engine.customer_view", defect)
         monkeypatch.setenv("COUNTERFOIL_DEBUG", "1")
         assert "Traceback" in kept("customer", "cust_001").err
 
@@ -370,7 +371,9 @@ class TestEnds:
         assert (out, err.strip()) == (b"", b"")
 
     def test_an_interrupt_in_the_middle_of_a_command_ends_with_130(self, kept, monkeypatch):
-        monkeypatch.setattr("counterfoil.engine.engine.Engine.customer", lambda *_: raise_(KeyboardInterrupt))
+        monkeypatch.setattr(
+            "counterfoil.engine.engine.Engine.customer_view", lambda *_: raise_(KeyboardInterrupt)
+        )
         outcome = kept("customer", "cust_001")
         assert (outcome.status, outcome.out) == (130, "")
 

@@ -135,7 +135,11 @@ class TestCustomers:
         assert sum(line.startswith("cust_00") for line in lines) == 2
 
     def test_there_may_be_none(self, book):
-        assert book("customers") == (0, "no customers yet: the first delta opens a customer's log\n", "")
+        assert book("customers") == (
+            0,
+            "no customers yet of tenant default: the first delta opens a customer's log\n",
+            "",
+        )
         assert book("customers", "--json") == (0, "", "")
 
     def test_each_is_one_line(self, kept):

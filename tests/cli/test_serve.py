@@ -176,6 +176,7 @@ class TestRefusals:
             status, out, err = serve("--port", other.getsockname()[1]).ended()
         assert (status, out) == (74, "")
         assert "error: io-error: cannot listen on 127.0.0.1 port" in err
+        assert "--port" in err
         assert names_in(tmp_path) == []
 
     @pytest.mark.parametrize("url", ["ledger.example.com", "ftp://x", "https://x?y", "https://a b"])

@@ -64,7 +64,12 @@ class TestAdd:
         assert book("webhook", "list", "--json").findings == []
 
     def test_http_is_taken_where_it_is_allowed(self, book):
-        assert book("webhook", "add", "http://10.0.0.1/", "--allow-http").status == 0
+        taken = book("webhook", "add", "http://10.0.0.1/", "--allow-http")
+        assert taken.status == 0
+        assert "--allow-private-webhooks" in taken.err
+
+    def test_a_refusal_of_http_names_what_allows_it(self, book):
+        assert "--allow-http" in book("webhook", "add", "http://10.0.0.1/").err
 
     def test_an_event_that_there_is_none_of_is_refused(self, book):
         assert book("webhook", "add", URL, "--event", "delta.stored").status == 2

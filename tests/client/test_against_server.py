@@ -232,6 +232,8 @@ class TestReports:
             1,
         )
         assert view.recorded_amount_this_period == view.cumulative_balance == Decimal("-12.5")
+        assert (view.unit, view.verified_deltas) == ("credits", 1)
+        assert (view.opening_balance, view.closing_balance) == (0, Decimal("-12.5"))
         assert view.verified_through_at > verified.recorded_at
         assert view.raw["recentActivity"]["items"][0]["recordId"] == verified.record_id
         with refused("customer-not-found"):

@@ -7,7 +7,16 @@ import re
 import pytest
 
 import counterfoil.client
-from counterfoil.client import Client, Retries
+from counterfoil.client import (
+    Checkpointed,
+    Client,
+    CustomerView,
+    DeltaState,
+    NewDelta,
+    Recorded,
+    Retries,
+    VerifiedReceipt,
+)
 from counterfoil.client.memory import MEMORY_TYPE
 from counterfoil.client.reports import Scope
 from counterfoil.client.transport import RETRIED
@@ -32,6 +41,25 @@ def test_every_method_is_named(name):
 @pytest.mark.parametrize("name", [name for name in inspect.signature(Client).parameters if name != "self"])
 def test_every_argument_is_explained(name):
     assert re.search(rf"^\| `?[^|]*`{name}`", TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(Client) if not name.startswith("_")])
+def test_every_method_stands_there_with_the_names_of_its_arguments(name):
+    method = inspect.signature(getattr(Client, name))
+    named = [argument for argument in method.parameters.values() if argument.name != "self"]
+    words = [f"**{each.name}" if each.kind is each.VAR_KEYWORD else each.name for each in named]
+    by_name = [place for place, each in enumerate(named) if each.kind is each.KEYWORD_ONLY]
+    if by_name:
+        words.insert(by_name[0], "*")
+    assert f"| `{name}({', '.join(words)})` |" in TEXT
+
+
+@pytest.mark.parametrize(
+    "value", [Checkpointed, CustomerView, DeltaState, NewDelta, Recorded, VerifiedReceipt]
+)
+def test_every_attribute_of_a_value_stands_in_its_row(value):
+    [row] = re.findall(rf"^\| `{value.__name__}` \|.*$", TEXT, re.MULTILINE)
+    assert {field.name for field in dataclasses.fields(value)} <= set(re.findall(r"\w+", row))
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(Retries), ids=lambda field: field.name)

@@ -7,6 +7,7 @@ import pytest
 
 from counterfoil.client import NewDelta
 from counterfoil.core.amount import format_nano
+from counterfoil.engine.request import batch_item_key
 from counterfoil.errors import CounterfoilError, EngineError
 from tests.client.server import connect, success
 from tests.support import assert_refusal, refused
@@ -140,6 +141,11 @@ class TestMany:
         first, again = (client.record_many(deltas, idempotency_key="batch-1") for _ in range(2))
         assert [answer.record_id for answer in first[::2]] == [answer.record_id for answer in again[::2]]
         assert all(answer.replayed for answer in again[::2])
+
+    def test_an_item_without_a_key_gets_the_one_that_the_server_would_give_it(self, server, client):
+        client.record_many([NewDelta("cust_001", 1, "usage")] * 2, idempotency_key="batch-1")
+        keys = [item["idempotencyKey"] for item in json.loads(server.requests[0].content)["deltas"]]
+        assert keys == [batch_item_key("batch-1", position) for position in range(2)]
 
     def test_one_with_nothing_to_send_is_not_sent(self, server, client):
         assert client.record_many([]) == []

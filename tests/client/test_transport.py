@@ -351,6 +351,16 @@ class TestMaking:
         shown = [repr(client), str(client), repr(caught.value), str(caught.value.facts), str(vars(client))]
         assert not any("secret" in text for text in shown)
 
+    @pytest.mark.parametrize("call", [lambda client: client.record(*DELTA), lambda client: client.usage()])
+    def test_nor_in_what_an_error_was_caused_by(self, server, client, call):
+        server.faults = [httpx.ReadError("reset") for _ in range(5)]
+        with pytest.raises(EngineError) as caught:
+            call(client)
+        request = caught.value.__cause__.request
+        assert server.requests[-1].headers["X-Api-Key"] == API_KEY
+        assert "X-Api-Key" not in request.headers
+        assert (request.content, str(request.url)) == (b"", BASE)
+
     def test_after_its_end_nothing_is_sent(self, server, time):
         with connect(server, time) as client:
             pass
@@ -364,6 +374,14 @@ class TestMaking:
         with refused("usage") as caught:
             Client(BASE, API_KEY, keys=VKEY, state=None)
         assert "pip install 'counterfoil[client]'" in caught.value.message
+
+    def test_by_default_no_key_is_pinned_and_nothing_is_kept(self, server, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with Client(BASE, API_KEY, transport=httpx.MockTransport(server)) as client:
+            recorded = client.record(*DELTA)
+            with refused("unknown-key"):
+                client.receipt(recorded)
+        assert list(tmp_path.iterdir()) == []
 
     def test_by_default_it_draws_from_the_system(self, server):
         keys = set()

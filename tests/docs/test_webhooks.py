@@ -89,15 +89,23 @@ def test_the_python_of_the_page_takes_what_is_sent_and_nothing_else(shop, rotate
     for request in requests:
         headers = dict(request.headers)
         assert read_event(secret, headers, request.body)["id"] == headers["X-Event-ID"]
+        lower = {name.lower(): value for name, value in headers.items()}
+        assert read_event(secret, lower, request.body)["id"] == headers["X-Event-ID"]
         late = {**headers, "X-PacSpace-Timestamp": str(int(headers["X-PacSpace-Timestamp"]) - 301)}
         for refused in (
             (secret + "0", headers, request.body),
             (secret, headers, request.body + b" "),
             (secret, late, request.body),
             (secret, {**headers, "X-PacSpace-Signature": "v1=ä"}, request.body),
+            (secret, without(headers, "X-PacSpace-Signature"), request.body),
+            (secret, without(headers, "X-PacSpace-Timestamp"), request.body),
         ):
             with pytest.raises(ValueError, match=r"sent|signed"):
                 read_event(*refused)
+
+
+def without(headers, name):
+    return {other: value for other, value in headers.items() if other != name}
 
 
 def test_the_bounds_of_the_page_are_those_of_the_code():

@@ -156,6 +156,18 @@ class TestRotating:
         new = rotate(create(), lifetime_seconds=60)
         assert new.key.expires_at == new.key.created_at + 60 * SECOND
 
+    def test_one_that_was_to_end_is_followed_by_one_that_lives_as_long(self, create, rotate, store, clock):
+        old = create(lifetime_seconds=86_400)
+        clock.now += 40_000 * SECOND
+        new = rotate(old, 60)
+        assert new.key.expires_at == new.key.created_at + 86_400 * SECOND
+        assert new.key.created_at >= old.key.created_at + 40_000 * SECOND
+        assert find_key(store, old.key.key_id).expires_at < old.key.expires_at
+
+    def test_a_time_of_its_own_goes_before_that(self, create, rotate):
+        new = rotate(create(lifetime_seconds=86_400), lifetime_seconds=60)
+        assert new.key.expires_at == new.key.created_at + 60 * SECOND
+
     @pytest.mark.parametrize("end", ["revoked", "expired"])
     def test_one_that_opens_nothing_is_not_rotated(self, create, rotate, store, end):
         old = create(lifetime_seconds=0 if end == "expired" else None)

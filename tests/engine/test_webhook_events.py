@@ -188,8 +188,24 @@ class TestCheckpointVerified:
             assert sent(store, shop, kind, number)["data"]["customerId"] is None
 
 
-def test_another_tenants_delta_is_not_sent_under_this_ones_name(store, shop):
+@pytest.mark.parametrize(
+    ("kind", "number"), [("customer.created", 0), ("delta.verified", 1), ("checkpoint.verified", 4)]
+)
+def test_another_tenants_event_is_not_sent_under_this_ones_name(store, shop, kind, number):
     other = Engine(store, OPERATOR, tenant="other", randomness=seeded(1))
-    event = Event(shop.log_of("alice"), "delta.verified", 1)
+    other.record(delta("1", customer="bob"))
+    event = Event(shop.log_of("alice"), kind, number)
+    assert event_body(store, OPERATOR, shop.tenant, event)
     with refused("record-not-found"):
         event_body(store, OPERATOR, other.tenant, event)
+
+
+@pytest.mark.parametrize("kind", ["", "payout.approved", "customer.created ", "CUSTOMER.CREATED"])
+def test_an_event_of_a_kind_that_there_is_not_is_not_sent(store, shop, kind):
+    with refused("record-not-found"):
+        sent(store, shop, kind)
+
+
+def test_neither_is_one_of_a_log_that_there_is_not(store, shop):
+    with refused("record-not-found"):
+        event_body(store, OPERATOR, shop.tenant, Event(LOG, "customer.created", 0))

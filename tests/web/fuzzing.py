@@ -6,8 +6,10 @@ of a code that its status is described with.
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
@@ -39,6 +41,8 @@ WAYS = (
     {"startDate", "endDate"},
     {"startingCheckpoint", "startingCheckpointType"},
 )
+# No path has these in it.
+NO_PATH = re.compile(r"[\x00-\x20\x7f]")
 # How often what is drawn comes from our lists.
 LISTED_SHARE = 0.8
 
@@ -222,10 +226,22 @@ def own_checks(case, interaction):
         yield f"{code} is of no listed type"
     if document["status"] != response.status_code:
         yield "the document says another status"
+    if not reaches(case, interaction.request):
+        return
     operation = case.operation.definition.raw
     said = operation["responses"].get(str(response.status_code), {}).get("description", "")
-    if interaction.request.method == case.operation.method.upper() and f"`{code}`" not in said:
+    if f"`{code}`" not in said:
         yield f"{code} is not described"
+
+
+def reaches(case, request):
+    """Whether a request is one to the operation: another method is none, and so is an id that is no part of a path."""
+    path = unquote(urlsplit(request.uri).path)
+    return (
+        request.method == case.operation.method.upper()
+        and path.count("/") == case.operation.path.count("/")
+        and not NO_PATH.search(path)
+    )
 
 
 def is_right(check, case, response):

@@ -9,6 +9,8 @@ from pacspace_sdk.webhooks.verify import Webhooks
 
 from counterfoil import __version__
 from counterfoil.engine.engine import Engine
+from counterfoil.engine.service import Delivery
+from counterfoil.engine.transact import transact
 from counterfoil.engine.webhook_deliveries import LEASE_SECONDS, retry, settle, take_due
 from counterfoil.engine.webhooks import add_webhook, remove_webhook, rotate_webhook, webhook_secret
 from counterfoil.errors import EngineError
@@ -247,6 +249,28 @@ class TestFailures:
             ("pending", "log-corrupt"),
         ]
 
+    def test_a_delivery_to_another_tenants_webhook_is_given_up_and_not_sent(self, store, engine, make):
+        webhook = hook(store, "customer.created", tenant="other")
+        recorded(engine, 1)
+        add_delivery(store, engine.log_of("alice"), "customer.created", webhook)
+        sent = Sent()
+        with make(store, sent) as deliverer:
+            run(deliverer)
+        assert sent.requests == []
+        assert [(each.status, each.attempts) for each in stored(store)] == [("failed", 1)]
+
+    @pytest.mark.parametrize("kind", ["customer.created", "delta.verified", "checkpoint.verified", "paid"])
+    def test_a_delivery_of_what_the_tenant_has_not_is_not_sent(self, store, engine, make, kind):
+        webhook = hook(store, tenant="other")
+        shop(engine)
+        add_delivery(store, engine.log_of("alice"), kind, webhook, tenant="other")
+        sent = Sent()
+        with make(store, sent) as deliverer:
+            run(deliverer)
+        assert sent.requests == []
+        found = stored(store, tenant="other")
+        assert [(each.status, each.outcome) for each in found] == [("pending", "record-not-found")]
+
     def test_a_defect_in_sending_is_a_failure_and_says_nothing_of_its_words(
         self, store, engine, make, caplog
     ):
@@ -302,6 +326,12 @@ class TestFailures:
             make(store, sent, clock=regressed).run_once()
         run(make(store, sent))
         assert len(sent.requests) == 1
+
+
+def add_delivery(store, log, kind, webhook, tenant="default"):
+    """Put a row into the table, as whoever can write to it does."""
+    row = Delivery(log, kind, 1, webhook.webhook_id, tenant, "pending", 0, START, START, "")
+    transact(store, lambda transaction: transaction.add_deliveries([row]))
 
 
 def open_log(store, customer="alice"):

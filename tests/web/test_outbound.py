@@ -179,26 +179,60 @@ class TestTime:
         assert len(looks) <= 6
 
 
+class TestUrls:
+    """A URL out of the store, which somebody may have written there."""
+
+    @pytest.mark.parametrize("url", [
+        "", "hooks.example.com", "//hooks.example.com/", "ftp://hooks.example.com/", "file:///etc/passwd", "gopher://x/",
+        "https://", "https:///x", "https://hooks.example.com:0/", "https://hooks.example.com:65536/",
+        "https://hooks.example.com:x/", "https://user:secret@hooks.example.com/", "https://hooks.example.com/#x",
+        "https://[::1/", "https://[::1%25lo]/", "https://hooks.example.com/\r\nX-Other: 1", "https://hooks.example.com/\xe4",
+    ])  # fmt: skip
+    def test_one_that_cannot_be_sent_to_is_a_failure_before_anything_is_resolved(self, url):
+        sender = Sender(allow_private=True, resolve=lambda *_: pytest.fail("resolved"))
+        outcome = sender.send(outgoing(url))
+        assert (outcome.delivered, outcome.final) == (False, False)
+        assert outcome.outcome.startswith("not a URL for a webhook: ")
+        assert not url or url not in outcome.outcome
+
+    def test_http_is_spoken_where_it_was_allowed_alone(self):
+        asked = []
+
+        def resolver(host, _port):
+            asked.append(host)
+            return []
+
+        for name, allowed in (("a", {}), ("b", {"allow_http": True}), ("c", {"allow_private": True})):
+            Sender(resolve=resolver, **allowed).send(outgoing(f"http://{name}.example.com/"))
+        assert asked == ["b.example.com", "c.example.com"]
+
+    def test_https_always_is(self):
+        sender = Sender(resolve=at())
+        assert sender.send(outgoing("https://a.example.com/")) == failed("the host's name has no address")
+
+
 class TestAddresses:
     @pytest.mark.parametrize(
         "address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1"]
     )
     def test_a_host_inside_is_refused_before_anything_is_connected(self, receiver, monkeypatch, address):
         monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", lambda *_, **__: pytest.fail("connected"))
-        sender = Sender(resolve=at(address))
+        sender = Sender(allow_http=True, resolve=at(address))
         assert sender.send(outgoing(receiver.url)) == failed(NOT_PUBLIC)
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", "2130706433", "0x7f.1", "127.1"])
     def test_a_url_that_names_this_host_is_refused_however_it_is_written(self, receiver, host):
-        assert Sender().send(outgoing(f"http://{host}:{receiver.port}/")) == failed(NOT_PUBLIC)
+        assert Sender(allow_http=True).send(outgoing(f"http://{host}:{receiver.port}/")) == failed(NOT_PUBLIC)
         assert receiver.received == []
 
     def test_one_address_inside_among_others_spoils_all(self, receiver):
-        sender = Sender(resolve=at(PUBLIC, "127.0.0.1"))
+        sender = Sender(allow_http=True, resolve=at(PUBLIC, "127.0.0.1"))
         assert sender.send(outgoing(receiver.url)) == failed(NOT_PUBLIC)
 
     def test_the_refusal_does_not_say_what_is_inside(self, receiver):
-        assert "10." not in Sender(resolve=at("10.1.2.3")).send(outgoing(receiver.url)).outcome
+        assert (
+            "10." not in Sender(allow_http=True, resolve=at("10.1.2.3")).send(outgoing(receiver.url)).outcome
+        )
 
     def test_a_name_is_resolved_once_and_what_was_checked_is_connected_to(self, receiver, monkeypatch):
         """DNS rebinding: the second answer would lead inside."""
@@ -211,7 +245,7 @@ class TestAddresses:
             return right(self, "127.0.0.1", receiver.port, *given)
 
         monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
-        sender = Sender(resolve=lambda _host, _port: answers.pop(0))
+        sender = Sender(allow_http=True, resolve=lambda _host, _port: answers.pop(0))
         assert sender.send(outgoing(receiver.url)).delivered
         assert (connected, answers) == ([PUBLIC], [["127.0.0.1"]])
 
@@ -220,7 +254,7 @@ class TestAddresses:
             httpcore.SyncBackend, "connect_tcp", lambda *_, **__: (_ for _ in ()).throw(httpcore.ConnectError)
         )
         answers = [[PUBLIC], ["127.0.0.1"]]
-        sender = Sender(resolve=lambda _host, _port: answers.pop(0))
+        sender = Sender(allow_http=True, resolve=lambda _host, _port: answers.pop(0))
         outcomes = [sender.send(outgoing(receiver.url)).outcome for _ in range(2)]
         assert outcomes == [NO_CONNECTION, NOT_PUBLIC]
 
@@ -236,7 +270,7 @@ class TestAddresses:
                 raise error
             return []
 
-        outcome = Sender(resolve=resolver).send(outgoing(receiver.url))
+        outcome = Sender(allow_http=True, resolve=resolver).send(outgoing(receiver.url))
         assert outcome == failed("the host's name has no address")
 
     def test_the_system_resolves_names(self):

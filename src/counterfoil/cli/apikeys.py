@@ -8,9 +8,9 @@ Source: docs/operations/server.md#keys.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -19,7 +19,9 @@ from counterfoil.cli.output import emit, hint, json_option, say
 from counterfoil.core.timestamp import format_time
 from counterfoil.engine import apikeys
 from counterfoil.engine.clock import HostClock
+from counterfoil.engine.record import DEFAULT_UNIT
 from counterfoil.engine.service import ApiKey
+from counterfoil.engine.store import Store
 from counterfoil.errors import EngineError
 
 _DAYS_MAX: Final = 3_650
@@ -27,12 +29,14 @@ _HOURS_MAX: Final = 720
 _DAY_SECONDS: Final = 86_400
 _HOUR_SECONDS: Final = 3_600
 
-_expires_option = click.option(
-    "--expires-in-days",
-    metavar="N",
-    type=click.IntRange(1, _DAYS_MAX),
-    help="When it ends by itself.  [default: never]",
-)
+
+def _expires_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--expires-in-days",
+        metavar="N",
+        type=click.IntRange(1, _DAYS_MAX),
+        help=f"When it ends by itself.  [default: {default}]",
+    )
 
 
 @click.command(
@@ -49,7 +53,7 @@ _expires_option = click.option(
 )
 @click.option("--live", is_flag=True, help="Write `live` into the key in place of `test`.")
 @click.option("--label", metavar="TEXT", default="", help="What you call it.")
-@_expires_option
+@_expires_option("never")
 @json_option
 @place_options
 def create(
@@ -66,9 +70,16 @@ def create(
             environment="live" if live else "test",
             lifetime_seconds=None if expires_in_days is None else expires_in_days * _DAY_SECONDS,
         )
+        # The default tenant nobody has typed.
+        is_new = place.tenant != "default" and _is_new(store, place.tenant)
     if issued is None:
         raise EngineError("internal", "no key was made")
     _say_issued(issued, as_json=as_json)
+    if is_new:
+        hint(
+            f"tenant {place.tenant} has no records yet, and its unit will be {DEFAULT_UNIT}: for another one run first "
+            f"`counterfoil init --tenant {place.tenant} --unit UNIT`"
+        )
 
 
 @click.command("list", epilog="\b\nExample:\n  counterfoil apikey list")
@@ -102,7 +113,7 @@ def list_keys(place: Place, *, as_json: bool) -> None:
     show_default=True,
     help="For how long the old one is good as well.",
 )
-@_expires_option
+@_expires_option("as long as the old one was made for")
 @json_option
 @place_options
 def rotate(
@@ -128,6 +139,12 @@ def revoke(place: Place, key_id: str) -> None:
     with closing(open_place(place)) as store:
         key = apikeys.revoke(store, key_id)
     say(f"revoked  {key.key_id}  of tenant {key.tenant}")
+
+
+def _is_new(store: Store, tenant: str) -> bool:
+    """Whether nobody has recorded for a tenant or chosen its unit: its name may be a slip."""
+    with store.read() as view:
+        return view.tenant_unit(tenant) is None and not view.logs(tenant, limit=1)
 
 
 def _say_issued(issued: apikeys.Issued, *, as_json: bool) -> None:

@@ -55,7 +55,7 @@ def customers(place: Place, *, as_json: bool) -> None:
     if refusals and (error := worst(refusals, passed=count)):
         raise error
     if not count and not as_json:
-        say("no customers yet: the first delta opens a customer's log")
+        say(f"no customers yet of tenant {place.tenant}: the first delta opens a customer's log")
 
 
 def _refuse(error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
@@ -84,7 +84,7 @@ def _refuse(error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
 def customer(
     place: Place, customer_id: str, period: str | None, months: int | None, *, as_json: bool
 ) -> None:
-    """Show what the record of a customer holds, and what a month brought."""
+    """Show the record of a customer, and what a month brought."""
     month = parse_month(period) if period is not None else months_until(HostClock()(), 1)
     breakdown = split(months_until(month.start, months), "month") if months else []
     with open_engine(place) as engine:

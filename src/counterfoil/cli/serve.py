@@ -8,6 +8,7 @@ Source: docs/operations/server.md.
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
@@ -41,6 +42,8 @@ _PROCESSES_MAX: Final = 64
 _PORT_MAX: Final = 65_535
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _BACKLOG: Final = 2_048
+# Somebody listens there, or it is not for everybody.
+_OTHER_PORT: Final = (errno.EADDRINUSE, errno.EACCES)
 # As it stands in links: a path behind it is allowed, a query is not.
 _URL: Final = re.compile(r"https?://[A-Za-z0-9._\-\[\]:]+(?:/[A-Za-z0-9._~/-]*)?")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -90,6 +93,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
     "--proxy", "proxies", metavar="ADDRESS", multiple=True, help="A proxy whose word on clients is taken."
 )
 @click.option("--allow-private-webhooks", is_flag=True, help="Let webhooks lead into the own network.")
+@click.option("--allow-http-webhooks", is_flag=True, help="Send where anybody on the way can read along.")
 @click.option(
     "--log-level",
     type=click.Choice(_LEVELS),
@@ -110,13 +114,14 @@ def serve(
     rate_limit: float,
     proxies: tuple[str, ...],
     allow_private_webhooks: bool,
+    allow_http_webhooks: bool,
     log_level: str,
     operator: str | None,
 ) -> None:
-    """Serve the HTTP API, checkpoint what is due, and send events to webhooks.
+    """Serve the HTTP API, checkpoint, and send events.
 
-    Where there are neither keys nor a store, it makes both, and a first API key. Ctrl-C or SIGTERM ends it after the
-    requests that it is at.
+    It checkpoints what is due as `worker` does, and sends events to webhooks. Where there are neither keys nor a store, it
+    makes both, and a first API key. Ctrl-C or SIGTERM ends it after the requests that it is at.
     """
     # First what may refuse: the extra, the address, the URL.  Then what is made: keys, a store, an API key.
     with _counters(processes), closing(_listen(host, port)) as listener:
@@ -128,6 +133,7 @@ def serve(
             checkpoint_every=checkpoint_every,
             proxies=proxies,
             allow_private_webhooks=allow_private_webhooks,
+            allow_http_webhooks=allow_http_webhooks,
             log_level=log_level,
         )
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -153,6 +159,7 @@ class _Options:
     checkpoint_every: float
     proxies: tuple[str, ...]
     allow_private_webhooks: bool
+    allow_http_webhooks: bool
     log_level: str
 
 
@@ -182,8 +189,8 @@ def _work(listener: socket.socket, place: Place, owner: Operator, stop: Stop, op
     with _opened(place, stop) as store:
         if store is None:
             return
-        send = Sender(allow_private=options.allow_private_webhooks).send
-        keep_working(store, owner, stop, send, checkpoint_seconds=options.checkpoint_every)
+        sender = Sender(allow_private=options.allow_private_webhooks, allow_http=options.allow_http_webhooks)
+        keep_working(store, owner, stop, sender.send, checkpoint_seconds=options.checkpoint_every)
 
 
 @contextmanager
@@ -232,6 +239,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        if error.errno in _OTHER_PORT:
+            hint("take another port with --port, such as --port 8081")
         raise EngineError(
             "io-error", f"cannot listen on {host} port {port}: {error.strerror or error}"
         ) from error

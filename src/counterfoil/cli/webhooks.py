@@ -60,11 +60,14 @@ def _open(place: Place) -> Iterator[tuple[Store, Operator]]:
     type=click.Choice(EVENTS),
     help="An event that is sent, all where none is named. May be repeated.",
 )
-@click.option("--allow-http", is_flag=True, help="Take a URL that anybody on the way can read along.")
+@click.option("--allow-http", is_flag=True, help="Take an http URL; `serve` must allow it too.")
 @json_option
 @place_options
 def webhook_add(place: Place, url: str, events: Sequence[str], *, allow_http: bool, as_json: bool) -> None:
     """Send a tenant's events to URL from now on; print the secret that they are signed with."""
+    is_http = urlsplit(url).scheme == "http"
+    if is_http and not allow_http:
+        hint("http is for a receiver in your own network: `webhook add --allow-http` takes it")
     with _open(place) as (store, operator):
         webhook = add_webhook(
             store,
@@ -75,6 +78,10 @@ def webhook_add(place: Place, url: str, events: Sequence[str], *, allow_http: bo
             allow_http=allow_http,
         )
         _say_webhook(webhook, webhook_secret(operator, webhook), as_json=as_json)
+    if is_http:
+        hint(
+            "`serve` sends there with --allow-http-webhooks, and into its own network with --allow-private-webhooks"
+        )
 
 
 @click.command("list", epilog="\b\nExample:\n  counterfoil webhook list --json")

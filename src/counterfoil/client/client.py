@@ -57,8 +57,8 @@ class Client(Recording):
         base_url: str,
         api_key: str | None,
         *,
-        keys: KeySet | str | None,
-        state: Path | str | None,
+        keys: KeySet | str | None = None,
+        state: Path | str | None = None,
         timeout_seconds: float = 30,
         retries: Retries = Retries(),  # noqa: B008  -- frozen
         transport: httpx.BaseTransport | None = None,

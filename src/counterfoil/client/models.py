@@ -135,7 +135,9 @@ class CustomerView:
     Attributes:
         customer_id: None where the details that name the customer were erased.
         customer_reference: stands for the customer in public.
+        unit: of all amounts of this customer.
         total_deltas: recorded so far.
+        verified_deltas: of these, under the newest checkpoint.
         computed_balance: sum of all deltas.
         cumulative_balance: sum of the verified ones.
         verified_through_at: everything accepted up to then is under a signed root; None before the first checkpoint.
@@ -143,12 +145,16 @@ class CustomerView:
         recorded_this_period: deltas accepted in it.
         recorded_amount_this_period: their sum.
         verified_this_period: deltas that a checkpoint of this month was the first to cover.
+        opening_balance: the balance before the month's first instant.
+        closing_balance: the balance at its end, or now where it goes on.
         raw: the answer, with `recentActivity` and `latestCheckpoint`.
     """
 
     customer_id: str | None
     customer_reference: str
+    unit: str
     total_deltas: int
+    verified_deltas: int
     computed_balance: Decimal
     cumulative_balance: Decimal
     verified_through_at: str | None
@@ -156,6 +162,8 @@ class CustomerView:
     recorded_this_period: int
     recorded_amount_this_period: Decimal
     verified_this_period: int
+    opening_balance: Decimal
+    closing_balance: Decimal
     raw: Answer = field(repr=False)
 
 
@@ -372,7 +380,9 @@ def read_customer(answer: Answer, customer_id: str, period: str | None) -> Custo
     return CustomerView(
         found,
         text(answer, "customerReference"),
+        text(answer, "unit"),
         count(answer, "totalDeltas"),
+        count(answer, "verifiedDeltas"),
         amount(answer, "computedBalance"),
         amount(answer, "cumulativeBalance"),
         optional_text(answer, "verifiedThroughAt"),
@@ -380,6 +390,8 @@ def read_customer(answer: Answer, customer_id: str, period: str | None) -> Custo
         count(answer, "recordedThisPeriod"),
         amount(answer, "recordedAmountThisPeriod"),
         count(answer, "verifiedThisPeriod"),
+        amount(answer, "openingBalance"),
+        amount(answer, "closingBalance"),
         answer,
     )
 

@@ -255,6 +255,8 @@ class Transport:
             ) as response:
                 body = self._read(response, request.bytes_max)
         except httpx.TransportError as error:
+            # It stays with the refusal as its cause, and the request that it names bears the API key and the body.
+            error.request = httpx.Request(request.method, self._base)
             return _lost(
                 f"the connection failed: {shown(str(error) or type(error).__name__)}", error, write=write
             )

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, get_args
 
 from counterfoil.core.reference import check_tenant
+from counterfoil.core.timestamp import MICROSECONDS
 from counterfoil.engine.request import Randomness
 from counterfoil.engine.service import ApiKey
 from counterfoil.engine.store import Store, WriteTransaction
@@ -56,13 +57,13 @@ class Issued(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """A key that is to be made."""
+    """A key that is to be made; `lifetime` is in microseconds, None for ever."""
 
     tenant: str
     environment: str
     label: str
     scopes: str
-    lifetime_seconds: int | None
+    lifetime: int | None
 
 
 class Presented(NamedTuple):
@@ -111,7 +112,8 @@ def create(
     Raises:
         EngineError: `invalid-field`, or what the store says.
     """
-    wanted = _check(_Wanted(tenant, environment, label, " ".join(sorted(set(scopes))), lifetime_seconds))
+    lifetime = None if lifetime_seconds is None else lifetime_seconds * MICROSECONDS
+    wanted = _check(_Wanted(tenant, environment, label, " ".join(sorted(set(scopes))), lifetime))
 
     def write(transaction: WriteTransaction) -> Issued | None:
         if only_first and transaction.api_keys():
@@ -136,7 +138,7 @@ def rotate(
         key_id: the other one.
         overlap_seconds: for how long both are good; one that would end sooner does so.
         randomness: for the new key.
-        lifetime_seconds: of the new key, from now; for ever where there is none.
+        lifetime_seconds: of the new key, from now; as long as the other one was made for where there is none.
 
     Raises:
         EngineError: `not-found`; `invalid-field`, where the other one opens nothing any more; what the store says.
@@ -149,10 +151,14 @@ def rotate(
             raise EngineError(
                 "invalid-field", "the key was revoked or has expired: create a new one", field="keyId"
             )
-        end = now + overlap_seconds * 1_000_000
+        end = now + overlap_seconds * MICROSECONDS
         if old.expires_at is None or old.expires_at > end:
             transaction.put_api_key(old._replace(expires_at=end))
-        wanted = _Wanted(old.tenant, old.environment, old.label, old.scopes, lifetime_seconds)
+        # A key that was to end is not to go on for ever because it was exchanged.
+        lifetime = None if old.expires_at is None else old.expires_at - old.created_at
+        if lifetime_seconds is not None:
+            lifetime = lifetime_seconds * MICROSECONDS
+        wanted = _Wanted(old.tenant, old.environment, old.label, old.scopes, lifetime)
         return _issue(transaction, randomness, wanted)
 
     return transact(store, write)
@@ -256,7 +262,6 @@ def _issue(transaction: WriteTransaction, randomness: Randomness, wanted: _Wante
         # In 2^64 ids by chance no more than a broken randomness: never put in place of somebody's key.
         raise EngineError("internal", "the id of a new key is taken")
     now = transaction.now()
-    lifetime = wanted.lifetime_seconds
     key = ApiKey(
         key_id=key_id,
         tenant=wanted.tenant,
@@ -265,7 +270,7 @@ def _issue(transaction: WriteTransaction, randomness: Randomness, wanted: _Wante
         scopes=wanted.scopes,
         secret_hash=hashlib.sha256(secret.encode("ascii")).digest(),
         created_at=now,
-        expires_at=None if lifetime is None else now + lifetime * 1_000_000,
+        expires_at=None if wanted.lifetime is None else now + wanted.lifetime,
         revoked_at=None,
     )
     transaction.put_api_key(key)

@@ -20,13 +20,7 @@ from counterfoil.engine.history import Mark, Span, mark_after, marks_at, marks_a
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.published import CHECKPOINT_ID_PREFIX, find_by_root, read_root
 from counterfoil.engine.store import Head, ReadTransaction, Store, StoredCheckpoint
-from counterfoil.engine.stored import (
-    log_corrupt,
-    read_checkpoint,
-    read_last,
-    read_stored,
-    require_head,
-)
+from counterfoil.engine.stored import read_checkpoint, read_entry, read_last, require_head
 from counterfoil.engine.windows import Window
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 
@@ -185,7 +179,7 @@ def _derived(
 
 
 def _count_under(view: ReadTransaction, head: Head, size: int) -> int:
-    return _entry(view, head, size - 1).count if size else 0
+    return read_entry(view, head.log, size - 1).count if size else 0
 
 
 def _newest_record(view: ReadTransaction, head: Head, opening: Mark, closing: Mark) -> str | None:
@@ -202,7 +196,7 @@ def _starting_entry(view: ReadTransaction, head: Head, start: str) -> Entry:
         row = find_by_root(view, root)
         if row is None or row.log != head.log:
             raise _no_start("the customer has no checkpoint of that root")
-        return _entry(view, head, row.size - 1)
+        return read_entry(view, head.log, row.size - 1)
     try:
         log, number = parse_record_id(start.removeprefix(CHECKPOINT_ID_PREFIX))
     except MalformedError as error:
@@ -213,21 +207,14 @@ def _starting_entry(view: ReadTransaction, head: Head, start: str) -> Entry:
     if start.startswith(CHECKPOINT_ID_PREFIX):
         if view.checkpoint(log, number) is None:
             raise _no_start("the customer has no such checkpoint")
-        return _entry(view, head, number - 1)
-    if not 0 <= number < head.size or (entry := _entry(view, head, number)).type != DELTA:
+        return read_entry(view, head.log, number - 1)
+    if not 0 <= number < head.size or (entry := read_entry(view, head.log, number)).type != DELTA:
         raise _no_start("the customer has no such delta")
     return entry
 
 
 def _no_start(why: str) -> EngineError:
     return EngineError("record-not-found", why, field="startingCheckpoint")
-
-
-def _entry(view: ReadTransaction, head: Head, index: int) -> Entry:
-    rows = view.entries(head.log, index, index + 1)
-    if not rows:
-        raise log_corrupt(head.log, f"entry {index} is missing")
-    return read_stored(rows[0])
 
 
 # Under a checkpoint.
@@ -276,7 +263,7 @@ def _closing(
         row = closing_checkpoint(view, head, end)
         if row is None:
             return None
-        seal = _entry(view, head, row.size - 1)
+        seal = read_entry(view, head.log, row.size - 1)
     return Checkpointed(log, outcome, read_checkpoint(row, operator, tenant), seal.recorded_at)
 
 
@@ -310,7 +297,7 @@ def period_receipt(
                 "not-yet-checkpointed",
                 "no checkpoint covers the customer yet; it can be had after the next one",
             )
-        seal = _entry(view, head, row.size - 1)
+        seal = read_entry(view, head.log, row.size - 1)
         opening, closing = marks_at(view, head, [window.start, window.end])
     checkpoint = read_checkpoint(row, operator, tenant)
     covered = closing if closing.size <= row.size else mark_after(seal)

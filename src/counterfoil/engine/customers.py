@@ -26,6 +26,7 @@ from counterfoil.engine.stored import (
     no_such_customer,
     read_checkpoint,
     read_details,
+    read_entry,
     read_last,
     read_stored,
     require_head,
@@ -301,10 +302,7 @@ def _newest_delta(view: ReadTransaction, head: Head, last: Entry, before: Sequen
         return entry
     # Behind several seals: the first entry with the newest count is the delta that has it.
     [mark] = marks_at_counts(view, head, [last.count])
-    rows = view.entries(head.log, mark.size, mark.size + 1)
-    if not rows:
-        raise log_corrupt(head.log, f"entry {mark.size} is missing")
-    return read_stored(rows[0])
+    return read_entry(view, head.log, mark.size)
 
 
 def _customer_id(row: StoredEntry, opened: Entry) -> str | None:

@@ -26,6 +26,7 @@ from counterfoil.engine.stored import (
     log_corrupt,
     read_checkpoint,
     read_details,
+    read_entry,
     read_last,
     read_stored,
     require_head,
@@ -102,13 +103,10 @@ def delta_state(store: Store, operator: Operator, tenant: str, log: bytes, index
         covering = view.checkpoints(log, after=index, limit=1)
         item = _item(rows[0], [each.size for each in covering])
         named = customer_id_of(view, log)
-        seals = view.entries(log, covering[0].size - 1, covering[0].size) if covering else []
-    if not covering:
-        return DeltaState(item, named, None, None)
-    if not seals:
-        raise log_corrupt(log, f"entry {covering[0].size - 1} is missing")
-    checkpoint = read_checkpoint(covering[0], operator, tenant)
-    return DeltaState(item, named, checkpoint, read_stored(seals[0]).recorded_at)
+        if not covering:
+            return DeltaState(item, named, None, None)
+        seal = read_entry(view, log, covering[0].size - 1)
+    return DeltaState(item, named, read_checkpoint(covering[0], operator, tenant), seal.recorded_at)
 
 
 def deltas(

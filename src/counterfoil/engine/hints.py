@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from counterfoil.core.details import customer_of
 from counterfoil.core.entry import Entry
-from counterfoil.core.timestamp import to_microseconds
+from counterfoil.engine.history import count_of, time_of
 from counterfoil.engine.store import Head, NamedLog, ReadTransaction, StoredEntry
 from counterfoil.engine.stored import log_corrupt, read_details
 from counterfoil.errors import EngineError
@@ -87,8 +87,8 @@ class Places:
             EngineError: `log-corrupt`.
         """
         self._entries += entries
-        self._walk(view.near_times, _time_of)
-        self._walk(view.near_counts, _count_of)
+        self._walk(view.near_times, time_of)
+        self._walk(view.near_counts, count_of)
         # Of the last one the end is known, and what is behind it is not.
         self._base += len(self._entries) - 1
         self._entries = self._entries[-1:]
@@ -100,7 +100,7 @@ class Places:
             EngineError: `log-corrupt`.
         """
         size = self._base + 1
-        for near, value_of in ((view.near_times, _time_of), (view.near_counts, _count_of)):
+        for near, value_of in ((view.near_times, time_of), (view.near_counts, count_of)):
             ((_, high),) = near([(self._log, value_of(self._entries[-1]) + 1)])
             if high < size:
                 raise self._refusal(size)
@@ -125,11 +125,3 @@ class Places:
 
     def _refusal(self, place: int) -> EngineError:
         return log_corrupt(self._log, f"by time or count entry {place} is looked for where it is not")
-
-
-def _time_of(entry: Entry) -> int:
-    return to_microseconds(entry.recorded_at)
-
-
-def _count_of(entry: Entry) -> int:
-    return entry.count

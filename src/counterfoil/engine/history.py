@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from counterfoil.core.entry import SEAL, Entry
 from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.store import Head, ReadTransaction, StoredEntry
-from counterfoil.engine.stored import log_corrupt, read_last, read_stored
+from counterfoil.engine.stored import log_corrupt, read_entry, read_last, read_stored
 from counterfoil.engine.windows import Window
 
 # A range of so many entries is read at once; a longer one is halved first, an entry a step.
@@ -109,7 +109,7 @@ def marks_at(view: ReadTransaction, head: Head, times: Sequence[int]) -> list[Ma
     Raises:
         EngineError: `log-corrupt`.
     """
-    return _Search(view, head, _time_of, view.near_times).marks(times)
+    return _Search(view, head, time_of, view.near_times).marks(times)
 
 
 def marks_at_counts(view: ReadTransaction, head: Head, counts: Sequence[int]) -> list[Mark]:
@@ -118,7 +118,7 @@ def marks_at_counts(view: ReadTransaction, head: Head, counts: Sequence[int]) ->
     Raises:
         EngineError: `log-corrupt`.
     """
-    return _Search(view, head, _count_of, view.near_counts).marks(counts)
+    return _Search(view, head, count_of, view.near_counts).marks(counts)
 
 
 def spans(view: ReadTransaction, head: Head, windows: Sequence[Window]) -> list[Span]:
@@ -186,11 +186,13 @@ def join(ranges: Sequence[Range], log: bytes) -> list[tuple[bytes, int, int]]:
     return joined
 
 
-def _time_of(entry: Entry) -> int:
+def time_of(entry: Entry) -> int:
+    """Return the time of an entry, in microseconds: what `near_times` looks for."""
     return to_microseconds(entry.recorded_at)
 
 
-def _count_of(entry: Entry) -> int:
+def count_of(entry: Entry) -> int:
+    """Return how many deltas there are up to an entry: what `near_counts` looks for."""
     return entry.count
 
 
@@ -249,7 +251,7 @@ class _Search:
         """Halve a range until it can be read at once."""
         while high - low > _READ_AT_ONCE:
             middle = (low + high) // 2
-            if self._value_of(self._entry(middle)) < value:
+            if self._value_of(read_entry(self._view, self._head.log, middle)) < value:
                 low = middle + 1
             else:
                 high = middle
@@ -276,9 +278,3 @@ class _Search:
         if (size == low and low) or (size == high and high < self._head.size):
             return None
         return mark_after(read_stored(rows[size - 1])) if size else START
-
-    def _entry(self, index: int) -> Entry:
-        rows = self._view.entries(self._head.log, index, index + 1)
-        if not rows:
-            raise log_corrupt(self._head.log, f"entry {index} is missing")
-        return read_stored(rows[0])

@@ -13,6 +13,7 @@ from typing import Final
 from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.core.encoding import excerpt
 from counterfoil.core.entry import SEAL
+from counterfoil.core.reference import format_record_id
 from counterfoil.engine.customers import customer_id_of
 from counterfoil.engine.history import Mark, mark_after, marks_at
 from counterfoil.engine.operator import Operator
@@ -49,7 +50,12 @@ class Published:
     @property
     def checkpoint_id(self) -> str:
         """Its name: `chk_customerReference.size`."""
-        return f"{CHECKPOINT_ID_PREFIX}0x{self.log.hex()}.{self.checkpoint.size}"
+        return checkpoint_id(self.log, self.checkpoint.size)
+
+
+def checkpoint_id(log: bytes, size: int) -> str:
+    """Return the name of a checkpoint, `chk_customerReference.size`."""
+    return f"{CHECKPOINT_ID_PREFIX}{format_record_id(log, size)}"
 
 
 def read_root(text: str) -> bytes | None:

@@ -56,6 +56,18 @@ def read_stored(row: StoredEntry) -> Entry:
     return entry
 
 
+def read_entry(view: ReadTransaction, log: bytes, index: int) -> Entry:
+    """Read the entry at an index that the log must have.
+
+    Raises:
+        EngineError: `log-corrupt`, where it is not there, or as `read_stored`.
+    """
+    rows = view.entries(log, index, index + 1)
+    if not rows:
+        raise log_corrupt(log, f"entry {index} is missing")
+    return read_stored(rows[0])
+
+
 def read_last(head: Head) -> Entry:
     """Read the last entry of a log.
 

@@ -13,20 +13,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast, get_args
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.encoding import JsonValue, NumberToken, decode_integer, excerpt, json_string
-from counterfoil.core.entry import Entry
-from counterfoil.core.reference import REFERENCE_PATTERN, format_record_id
+from counterfoil.core.reference import REFERENCE_PATTERN
 from counterfoil.engine.customers import customer_id_of
 from counterfoil.engine.deltas import delta_state
 from counterfoil.engine.operator import Operator
-from counterfoil.engine.published import CHECKPOINT_ID_PREFIX
+from counterfoil.engine.published import checkpoint_id
 from counterfoil.engine.service import Delivery, EventKind
 from counterfoil.engine.store import ReadTransaction, Store
-from counterfoil.engine.stored import log_corrupt, read_checkpoint, read_stored
-from counterfoil.errors import MalformedError
+from counterfoil.engine.stored import head_of, log_corrupt, read_checkpoint, read_entry
+from counterfoil.errors import EngineError, MalformedError
 
 CUSTOMER_CREATED: Final = "customer.created"
 DELTA_VERIFIED: Final = "delta.verified"
@@ -80,14 +79,23 @@ def parse_event_id(text: str) -> Event:
 def event_body(store: Store, operator: Operator, tenant: str, event: Event) -> bytes:
     """Return what is sent of an event: JSON, in UTF-8, with amounts as exact numbers.
 
+    What says which event it is comes from tables that nothing protects: it is signed only where the log is this tenant's
+    and there is such a kind.
+
     Raises:
-        EngineError: `log-corrupt`, where the log does not hold what the event says.
+        EngineError: `record-not-found`, where the tenant has no such event; `log-corrupt`, where the log does not hold
+            what the event says.
     """
+    if event.kind not in get_args(EventKind):
+        raise _no_such_event()
     if event.kind == DELTA_VERIFIED:
+        # Which looks at the tenant itself.
         time, data = _delta(store, operator, tenant, event)
     else:
         made = _checkpoint if event.kind == CHECKPOINT_VERIFIED else _customer
         with store.read() as view:
+            if head_of(view, tenant, event.log) is None:
+                raise _no_such_event()
             time, data = made(view, operator, tenant, event)
     document: dict[str, JsonValue] = {
         "id": format_event_id(event),
@@ -103,7 +111,7 @@ def event_body(store: Store, operator: Operator, tenant: str, event: Event) -> b
 
 def _customer(view: ReadTransaction, operator: Operator, tenant: str, event: Event) -> tuple[str, _Members]:
     del operator, tenant
-    opened = _entry(view, event.log, 0)
+    opened = read_entry(view, event.log, 0)
     return opened.recorded_at, {
         "customerId": customer_id_of(view, event.log),
         "customerReference": f"0x{event.log.hex()}",
@@ -122,7 +130,7 @@ def _delta(store: Store, operator: Operator, tenant: str, event: Event) -> tuple
     return verified_at, {
         "recordId": item.record_id,
         "receiptId": item.record_id,
-        "verificationReference": _checkpoint_id(event.log, state.checkpoint.size),
+        "verificationReference": checkpoint_id(event.log, state.checkpoint.size),
         "proofRoot": f"0x{state.checkpoint.root.hex()}",
         "customerId": state.customer_id,
         "customerReference": f"0x{event.log.hex()}",
@@ -144,11 +152,11 @@ def _checkpoint(view: ReadTransaction, operator: Operator, tenant: str, event: E
     if row is None:
         raise log_corrupt(log, f"its checkpoint of size {size} is missing")
     checkpoint = read_checkpoint(row, operator, tenant)
-    seal = _entry(view, log, size - 1)
+    seal = read_entry(view, log, size - 1)
     before = view.checkpoints_up_to([(log, size - 1)]).get((log, size - 1))
-    counted = _entry(view, log, before.size - 1).count if before is not None else 0
+    counted = read_entry(view, log, before.size - 1).count if before is not None else 0
     return seal.recorded_at, {
-        "checkpointId": _checkpoint_id(log, size),
+        "checkpointId": checkpoint_id(log, size),
         "proofRoot": f"0x{checkpoint.root.hex()}",
         "customerId": customer_id_of(view, log),
         "customerReference": f"0x{log.hex()}",
@@ -160,15 +168,8 @@ def _checkpoint(view: ReadTransaction, operator: Operator, tenant: str, event: E
     }
 
 
-def _entry(view: ReadTransaction, log: bytes, index: int) -> Entry:
-    rows = view.entries(log, index, index + 1)
-    if not rows:
-        raise log_corrupt(log, f"entry {index} is missing")
-    return read_stored(rows[0])
-
-
-def _checkpoint_id(log: bytes, size: int) -> str:
-    return f"{CHECKPOINT_ID_PREFIX}{format_record_id(log, size)}"
+def _no_such_event() -> EngineError:
+    return EngineError("record-not-found", "the tenant has no such event")
 
 
 def _write(value: JsonValue) -> str:

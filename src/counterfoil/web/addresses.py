@@ -1,8 +1,9 @@
 """Which addresses lie outside: those that whoever names a host may make a server connect to.
 
 All others lead inside, to the server itself, to its network, or to nobody (server-side request forgery).  The lists are
-those of IANA's registries of special addresses; they stand here because what Python's `is_global` says of some of them
-has changed from release to release.
+those of IANA's registries of special addresses, and one address beside them; they stand here because what Python's
+`is_global` says of some of them has changed from release to release.  A public address that the server's own host or
+network has is public all the same: nothing here knows of it.
 
 An address that carries an IPv4 address is what that one is: mapped (::ffff:0:0/96), and translated (64:ff9b::/96,
 RFC 6052), which is how a host that has IPv6 alone reaches the rest.  Other forms that carry one are refused.
@@ -23,6 +24,7 @@ _INSIDE_4: Final = tuple(
             "10.0.0.0/8",  # private
             "100.64.0.0/10",  # shared by a provider's customers
             "127.0.0.0/8",  # loopback
+            "168.63.129.16/32",  # what Azure tells its hosts: reached from inside alone
             "169.254.0.0/16",  # link-local, and there what clouds tell their hosts
             "172.16.0.0/12",  # private
             "192.0.0.0/24",  # protocols

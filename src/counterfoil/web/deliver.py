@@ -39,6 +39,8 @@ THREADS: Final = 16
 IN_FLIGHT_OF_ONE: Final = 4
 # How long a pass waits for an answer before it looks for new work.
 _BREATH_SECONDS: Final = 0.25
+# No such row is made here; whoever can write to the table would have one tenant's events sent to another.
+_STRANGE: Final = Attempt(delivered=False, final=True, outcome="the webhook is another tenant's")
 _PRUNE_EVERY: Final = 3_600 * MICROSECONDS
 
 
@@ -120,6 +122,9 @@ class Deliverer:
         now = self._clock()
         self._passes += 1
         for taken in take_due(self._store, self._room, limit=idle):
+            if taken.delivery.tenant != taken.webhook.tenant:
+                self._note(taken.delivery, _STRANGE)
+                continue
             try:
                 request = self._request(taken, now)
             except CounterfoilError as error:

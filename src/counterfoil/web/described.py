@@ -10,14 +10,14 @@ from counterfoil.core.timestamp import format_time
 from counterfoil.engine.customers import CustomerRecord, CustomerView
 from counterfoil.engine.deltas import DeltaItem
 from counterfoil.engine.history import Span
-from counterfoil.engine.published import CHECKPOINT_ID_PREFIX, Published
+from counterfoil.engine.published import Published, checkpoint_id
 from counterfoil.engine.windows import Window, month_of, parse_month
 from counterfoil.web.answers import amount
 
-Described = dict[str, object]
+Members = dict[str, object]
 
 
-def of_record(record: CustomerRecord) -> Described:
+def of_record(record: CustomerRecord) -> Members:
     """Describe the record of a customer, whatever the month."""
     return {
         "customerId": record.customer_id,
@@ -34,7 +34,7 @@ def of_record(record: CustomerRecord) -> Described:
     }
 
 
-def of_view(view: CustomerView) -> Described:
+def of_view(view: CustomerView) -> Members:
     """Describe the record of a customer with one month."""
     record, checkpoint, [span] = view.record, view.checkpoint, view.spans
     latest = None
@@ -59,7 +59,7 @@ def of_view(view: CustomerView) -> Described:
     }
 
 
-def of_span(span: Span) -> Described:
+def of_span(span: Span) -> Members:
     """Describe what happened in a part of a window."""
     return {
         **of_window(span.window),
@@ -74,7 +74,7 @@ def of_span(span: Span) -> Described:
     }
 
 
-def of_window(window: Window) -> Described:
+def of_window(window: Window) -> Members:
     """Describe a window; its `period` is the month that it is, null where it is none."""
     month = month_of(window.start)
     return {
@@ -87,7 +87,7 @@ def of_window(window: Window) -> Described:
     }
 
 
-def of_delta(item: DeltaItem) -> Described:
+def of_delta(item: DeltaItem) -> Members:
     """Describe a delta of a list."""
     details = item.details or {}
     entry = item.entry
@@ -110,7 +110,7 @@ def of_delta(item: DeltaItem) -> Described:
     }
 
 
-def of_checkpoint(published: Published) -> Described:
+def of_checkpoint(published: Published) -> Members:
     """Describe a published checkpoint."""
     return {
         "checkpointId": published.checkpoint_id,
@@ -127,16 +127,11 @@ def of_checkpoint(published: Published) -> Described:
     }
 
 
-def checkpoint_id(log: bytes, size: int) -> str:
-    """Return the name of a checkpoint, `chk_customerReference.size`."""
-    return f"{CHECKPOINT_ID_PREFIX}0x{log.hex()}.{size}"
-
-
 def root_hex(root: bytes) -> str:
     """Return a root hash as this API writes it."""
     return f"0x{root.hex()}"
 
 
-def pages(page: int, limit: int, total: int) -> Described:
+def pages(page: int, limit: int, total: int) -> Members:
     """Describe where a page stands in its list."""
     return {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}

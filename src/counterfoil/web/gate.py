@@ -35,8 +35,8 @@ Lane = Callable[[Request], Awaitable[Response]]
 _SERVER_ERROR: Final = 500
 # What nginx calls it; no answer bears it.
 _CLIENT_GONE: Final = 499
-# No path has a space or a control character.
-_UNSEEN: Final = re.compile(r"[\x00-\x20\x7f]")
+# No path has a control character.
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f]")
 _NO_ROUTE: Final = "(none)"
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 # Routes that are open to everybody say otherwise.

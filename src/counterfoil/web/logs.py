@@ -15,7 +15,7 @@ import logging
 from typing import Final
 
 from counterfoil import __version__
-from counterfoil.core.timestamp import format_time
+from counterfoil.core.timestamp import MICROSECONDS, format_time
 from counterfoil.errors import CounterfoilError, defect_of
 
 LOGGER: Final = logging.getLogger("counterfoil.web")
@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write a line."""
         line: dict[str, object] = {
-            "time": format_time(int(record.created * 1_000_000)),
+            "time": format_time(int(record.created * MICROSECONDS)),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             **getattr(record, "facts", {}),

@@ -1,11 +1,13 @@
 """Requests that the server makes by itself: to webhooks, whose hosts somebody else named.
 
-1. The host is resolved here, and every address that it has must be a public one (`counterfoil.web.addresses`).
-2. The connection goes to such an address, and nothing is resolved a second time: a name that says something else by then
+1. A URL comes out of the store, to which others may have written: its form is checked again, and http is taken where the
+   operator said so.
+2. The host is resolved here, and every address that it has must be a public one (`counterfoil.web.addresses`).
+3. The connection goes to such an address, and nothing is resolved a second time: a name that says something else by then
    (DNS rebinding) changes nothing.
-3. TLS is verified for the name in the URL.
-4. A redirect is not followed, a proxy of the environment not used, an answer read up to 16 KiB and dropped.
-5. Each step has its bound, and all of them one together.
+4. TLS is verified for the name in the URL.
+5. A redirect is not followed, a proxy of the environment not used, an answer read up to 16 KiB and dropped.
+6. Each step has its bound, and all of them one together.
 
 Source: docs/api/webhooks.md.
 """
@@ -25,6 +27,8 @@ from urllib.parse import urlsplit
 import httpcore
 
 from counterfoil.engine.webhook_deliveries import Attempt
+from counterfoil.engine.webhooks import check_url
+from counterfoil.errors import EngineError
 from counterfoil.web.addresses import is_public
 
 if TYPE_CHECKING:
@@ -82,6 +86,7 @@ class Sender:
         self,
         *,
         allow_private: bool = False,
+        allow_http: bool = False,
         resolve: Resolve = resolve,
         tls: ssl.SSLContext | None = None,
         steady: Callable[[], float] = time.monotonic,
@@ -89,12 +94,14 @@ class Sender:
         """Say what requests may do.
 
         Args:
-            allow_private: whether hosts inside are connected to as well.
+            allow_private: whether hosts inside are connected to as well, by http too.
+            allow_http: whether http is spoken to any host: anybody on the way can read it.
             resolve: says the addresses of a host.
             tls: whom to trust; whom the system trusts where there is none.
             steady: seconds that only grow.
         """
         self._allow_private = allow_private
+        self._allow_http = allow_http or allow_private
         self._resolve = resolve
         self._tls = tls or ssl.create_default_context()
         self._tls.set_alpn_protocols(["http/1.1"])
@@ -114,7 +121,7 @@ class Sender:
             return _failed("the connection ended without an answer")
 
     def _send(self, request: Outgoing) -> int:
-        parts = urlsplit(request.url)
+        parts = urlsplit(self._checked(request.url))
         host, port = parts.hostname or "", parts.port or _DEFAULT_PORTS[parts.scheme]
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         shown = f"[{host}]" if ":" in host else host
@@ -142,6 +149,13 @@ class Sender:
             with suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
                 _drop(response.iter_stream())
             return response.status
+
+    def _checked(self, url: str) -> str:
+        try:
+            return check_url(url, allow_http=self._allow_http)
+        except EngineError as error:
+            # Its words bear nothing of the URL.
+            raise _NotSentError(error.message) from error
 
 
 def _judge(status: int) -> Attempt:

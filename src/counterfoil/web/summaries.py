@@ -24,7 +24,7 @@ class Summaries:
         self._making: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, engine: Engine) -> Summary:
-        """Return the summary of the engine's tenant, at most ten seconds old.
+        """Return the summary of the engine's tenant, made at most ten seconds ago.
 
         Raises:
             EngineError: what the store says.

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from counterfoil.engine.checkpoint import Checkpointed
 from counterfoil.engine.engine import Engine
+from counterfoil.engine.published import checkpoint_id
 from counterfoil.engine.windows import Window
 from counterfoil.errors import CounterfoilError, EngineError
 from counterfoil.limits import PAGE_ITEMS_MAX
@@ -21,7 +22,7 @@ from counterfoil.web import forms
 from counterfoil.web.access import Reader, Writer
 from counterfoil.web.answers import answer
 from counterfoil.web.bodies import Body, check_members, text_member
-from counterfoil.web.described import checkpoint_id, of_checkpoint, of_window, root_hex
+from counterfoil.web.described import of_checkpoint, of_window, root_hex
 from counterfoil.web.forms import pattern
 from counterfoil.web.models_balances import CheckpointAnswer, CheckpointBody, CheckpointsAnswer
 from counterfoil.web.openapi import answers, body_of

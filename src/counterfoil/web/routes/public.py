@@ -24,6 +24,7 @@ from counterfoil.engine.published import published_of_root
 from counterfoil.limits import INTEGER_MAX
 from counterfoil.web import forms
 from counterfoil.web.answers import answer
+from counterfoil.web.described import root_hex
 from counterfoil.web.forms import pattern
 from counterfoil.web.models import NOTE, ROOT, KeysAnswer, RootAnswer
 from counterfoil.web.openapi import answers, problems_of
@@ -74,7 +75,7 @@ def verify_root(
     reference = f"0x{published.log.hex()}"
     data = {
         "verified": True,
-        "proofRoot": f"0x{checkpoint.root.hex()}",
+        "proofRoot": root_hex(checkpoint.root),
         "recordedAt": published.sealed_at,
         "origin": checkpoint.origin,
         "size": checkpoint.size,

@@ -1,6 +1,6 @@
 """Receipts of a period: what it adds up to under one checkpoint, as PacSpace's clients know them.
 
-What proves a single delta is its own receipt (`routes/deltas.py`).
+What proves a single delta is its own receipt (`counterfoil.web.routes.records`).
 
 Source: docs/api/reference.md.
 """
@@ -13,9 +13,10 @@ from starlette.responses import Response
 
 from counterfoil.core.timestamp import format_time
 from counterfoil.engine.balances import PeriodReceipt as Found
+from counterfoil.engine.published import checkpoint_id
 from counterfoil.web.access import Caller, Reader
 from counterfoil.web.answers import amount, answer
-from counterfoil.web.described import checkpoint_id, of_window, root_hex
+from counterfoil.web.described import of_window, root_hex
 from counterfoil.web.models_balances import InvoiceProof, PeriodReceipt
 from counterfoil.web.openapi import answers
 from counterfoil.web.parameters import CustomerIdPath

@@ -12,8 +12,10 @@ from starlette.responses import Response
 
 from counterfoil.core.reference import format_record_id
 from counterfoil.engine.deltas import DeltaState
+from counterfoil.engine.published import checkpoint_id
 from counterfoil.web.access import Reader
 from counterfoil.web.answers import amount, answer, embedded
+from counterfoil.web.described import root_hex
 from counterfoil.web.models import DeltaAnswer, ReceiptAnswer, VerifyAnswer
 from counterfoil.web.negotiation import preferred
 from counterfoil.web.openapi import answers
@@ -106,7 +108,7 @@ def verify(caller: Reader, record_id: RecordIdPath) -> Response:
             "verifierKey": str(caller.engine.operator.verifier_key),
             "origin": checkpoint.origin,
             "checkpointSize": checkpoint.size,
-            "proofRoot": f"0x{checkpoint.root.hex()}",
+            "proofRoot": root_hex(checkpoint.root),
             "customerId": verified.customer_id,
             "delta": amount(entry.amount) if entry.amount else None,
         }
@@ -122,8 +124,8 @@ def _described(state: DeltaState) -> dict[str, object]:
         "recordId": item.record_id,
         "status": item.status,
         "verifiedAt": state.verified_at,
-        "verificationReference": f"chk_{reference}.{checkpoint.size}" if checkpoint else None,
-        "proofRoot": f"0x{checkpoint.root.hex()}" if checkpoint else None,
+        "verificationReference": checkpoint_id(item.log, checkpoint.size) if checkpoint else None,
+        "proofRoot": root_hex(checkpoint.root) if checkpoint else None,
         "receiptId": item.record_id,
         "customerId": state.customer_id,
         "customerReference": reference,

@@ -9,7 +9,7 @@ Source: docs/api/webhooks.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import Path, Query, Request
 from pydantic import Field
@@ -17,14 +17,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from counterfoil.core.timestamp import format_time
-from counterfoil.engine.service import Delivery
+from counterfoil.engine.service import Delivery, DeliveryStatus, EventKind
 from counterfoil.engine.webhook_deliveries import STATUSES, delivery_page, retry
 from counterfoil.engine.webhook_events import event_of, format_event_id
 from counterfoil.web import forms
 from counterfoil.web.access import Reader, Writer
 from counterfoil.web.answers import answer
 from counterfoil.web.bodies import check_members, read_object
-from counterfoil.web.forms import pattern
+from counterfoil.web.forms import one_of, pattern
 from counterfoil.web.headers import read_headers
 from counterfoil.web.models import RECORD_ID, Body, Described, Time
 from counterfoil.web.openapi import answers, body_of
@@ -46,7 +46,7 @@ EventId = Annotated[
     ),
 ]
 Status = Annotated[
-    str | None, Query(description="Deliveries of this status alone.", json_schema_extra={"enum": [*STATUSES]})
+    str | None, Query(description="Deliveries of this status alone.", json_schema_extra=one_of(*STATUSES))
 ]
 
 
@@ -54,9 +54,9 @@ class DeliveryItem(Described):
     """A delivery of an event to a webhook."""
 
     event_id: str = Field(examples=[_EVENT_ID])
-    event: Literal["customer.created", "delta.verified", "checkpoint.verified"]
+    event: EventKind
     webhook_id: str = Field(examples=["wh_5b0d6a1c93f2e847a09b4f1d2c6e8035"])
-    status: Literal["pending", "delivered", "failed"]
+    status: DeliveryStatus
     attempts: int = Field(examples=[1], description="How often it was tried.")
     next_attempt_at: Time | None = Field(description="Of a pending one.")
     created_at: Time
