@@ -2,13 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint test-wheel test-system test-postgres test-long bench bench-full vectors openapi clean
+.PHONY: demo test lint test-wheel test-system test-interop-go test-postgres test-long bench bench-full vectors openapi clean
 
 demo: .venv/demo
 	@$(BIN)/counterfoil demo
 
 test: .venv/test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/system
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/system --ignore tests/interop/go
 
 lint: .venv/test
 	$(BIN)/ruff check .
@@ -28,6 +28,11 @@ test-wheel: .venv/test
 # Needs strace (Debian: apt-get install strace).
 test-system: .venv/test
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/system
+
+# Needs Go 1.18 or newer (Debian: apt-get install golang-go); it fetches one module, which go.sum pins.
+test-interop-go: .venv/test
+	go version
+	$(BIN)/python -m pytest tests/interop/go
 
 # The stores' contract, the engine and the command line, on the PostgreSQL in POSTGRES: a folder with initdb and postgres (Debian: postgresql-15).
 POSTGRES ?= /usr/lib/postgresql/15/bin

@@ -53,7 +53,7 @@ class Log:
             self.data.append(format_seal(parse_entry(self.data[-1]), at))
             self.details.append(None)
             return
-        value = {"reason": f"number {index}"} if index else {"customerId": self.customer}
+        value = self.value_at(index) if index else {"customerId": self.customer}
         details = read_details({"salt": self._chance.randbytes(32).hex(), "value": value}, what="details")
         self.details.append(details)
         commitment = commit(details.salt, canonical_details(value))
@@ -80,6 +80,10 @@ class Log:
                 )
             )
         )
+
+    def value_at(self, index):
+        """What the details of a delta say."""
+        return {"reason": f"number {index}"}
 
     def rewritten(self, changes):
         """A log of the same entries but for these members of some, each named by index; the operator signs whatever

@@ -567,7 +567,7 @@ class TestKeysThatStandTwice:
 class TestMemory:
     def test_ten_million_entries_are_audited_within_300_mib(self, long):
         # Without --long a fiftieth of them, within what an interpreter and that share take.
-        entries, bound = (10_000_000, 300) if long else (200_000, 130)
+        entries, bound = (10_000_000, 300) if long else (200_000, 80)
         command = [sys.executable, "-m", "tests.core.large_pack", str(entries)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
         found = json.loads(done.stdout)

@@ -1,0 +1,285 @@
+r"""Dispute packets: where two parties differ about a period, with the proof of our side of each difference.
+
+    {"type": "counterfoil/dispute@v1",
+     "statement": {...},                                              of the period, full
+     "rows": [{"amount", "reference"?, "time"?}, ...],                the other party's charges, as given
+     "windowSeconds": "300",                                          how far apart two times of one charge may be
+     "differences": [{"kind", "amount", "index"?, "row"?, "repeats"?}, ...],
+     "receipts": [{...}, ...]}                                        of the entries that the differences name
+
+Nothing in it is signed but the statement and the receipts.  The rows are what somebody says; the differences follow from
+them and from the entries of the statement, so whoever verifies a packet computes them again.
+
+Source: docs/spec/dispute.md, whose step numbers stand in the code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.core.amount import TOTAL_PATTERN, format_nano, parse_amount, to_nano
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.compare import (
+    AMOUNT_DIFFERS,
+    COUNTED_TWICE,
+    MISSING_HERE,
+    MISSING_THERE,
+    Charge,
+    Comparison,
+    Difference,
+    charges_of,
+    compare,
+)
+from counterfoil.core.crosscheck import CrossCheck, items_of
+from counterfoil.core.encoding import (
+    JsonValue,
+    decode_integer,
+    excerpt,
+    json_string,
+    members,
+    read_json,
+    text_member,
+)
+from counterfoil.core.receipt import Receipt, Verified, receipt_from, verify_receipt
+from counterfoil.core.statement import FULL, Statement, statement_from
+from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
+from counterfoil.core.timestamp import parse_time
+from counterfoil.errors import MalformedError, TooLargeError, VerificationError
+from counterfoil.limits import COMPARISON_WINDOW_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
+
+DISPUTE_TYPE: Final = "counterfoil/dispute@v1"
+
+_MEMBERS: Final = frozenset({"type", "statement", "rows", "windowSeconds", "differences", "receipts"})
+_ROW: Final = frozenset({"amount"})
+_ROW_OPTIONAL: Final = frozenset({"reference", "time"})
+_DIFFERENCE: Final = frozenset({"kind", "amount"})
+# Which charges each kind names; what was counted twice stands on one side, with what it repeats.
+_NAMED: Final = {
+    MISSING_HERE: (frozenset({"row"}),),
+    MISSING_THERE: (frozenset({"index"}),),
+    AMOUNT_DIFFERS: (frozenset({"index", "row"}),),
+    COUNTED_TWICE: (frozenset({"index", "repeats"}), frozenset({"row", "repeats"})),
+}
+_PLACES: Final = frozenset({"index", "row", "repeats"})
+# Two amounts of opposite sign differ by more than an amount holds.
+_AMOUNT: Final = re.compile(rf"-?{TOTAL_PATTERN}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A dispute packet that was read, not verified.
+
+    Attributes:
+        statement: of the period, full.
+        rows: the other party's charges; the place of each is its position.
+        window_seconds: how far apart the times of two charges without a common reference may be.
+        differences: as listed.
+        receipts: of the entries that the differences name, in that order.
+    """
+
+    statement: Statement
+    rows: tuple[Charge, ...]
+    window_seconds: int
+    differences: tuple[Difference, ...]
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedDispute:
+    """What a dispute packet proves.
+
+    Attributes:
+        statement: what the period adds up to on our side.
+        rows: the other party's charges: what the packet says of them, and no more.
+        comparison: both sides' totals, and the differences.
+        receipts: our side of each difference that names an entry.
+    """
+
+    statement: VerifiedStatement
+    rows: tuple[Charge, ...]
+    comparison: Comparison
+    receipts: tuple[Verified, ...]
+
+
+def compare_period(
+    statement: VerifiedStatement, rows: Sequence[Charge], *, window_seconds: int
+) -> Comparison:
+    """Compare the deltas of a period with the other party's charges.
+
+    Args:
+        statement: of the period, full.
+        rows: the other party's charges; the place of each is its position.
+        window_seconds: how far apart the times of two charges without a common reference may be.
+
+    Raises:
+        VerificationError: `incomplete-period`, where the statement is a light one.
+    """
+    if statement.mode != FULL:
+        raise VerificationError(
+            "incomplete-period", "a light statement has not every entry of its period: a full one has"
+        )
+    return compare(charges_of(statement.inside), rows, window_seconds=window_seconds)
+
+
+def parse_dispute(data: bytes | str) -> Dispute:
+    """Read a dispute packet (step 1, as far as keys are not needed).  Nothing is verified.
+
+    Raises:
+        TooLargeError: beyond 67,108,864 bytes, beyond 100,000 rows, or a bound within.
+        MalformedError: where it is no dispute packet.
+        VerificationError: `unknown-type`, where it or something in it is of a type that this version does not know.
+    """
+    value = read_json(data, bytes_max=DISPUTE_BYTES_MAX, what="dispute")
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise MalformedError("dispute is not a JSON object with a type")
+    if value["type"] != DISPUTE_TYPE:
+        raise VerificationError(
+            "unknown-type", f"document of type {excerpt(value['type'])}, want {DISPUTE_TYPE}"
+        )
+    members(value, required=_MEMBERS, optional=frozenset(), what="dispute")
+    window_seconds = decode_integer(text_member(value, "windowSeconds", what="dispute"))
+    if window_seconds > COMPARISON_WINDOW_SECONDS_MAX:
+        raise MalformedError(f"a window has at most {COMPARISON_WINDOW_SECONDS_MAX} seconds")
+    rows = _rows(value["rows"])
+    differences = tuple([_difference(found) for found in _array(value["differences"], "differences")])
+    statement = statement_from(value["statement"])
+    if statement.mode != FULL:
+        raise MalformedError("the statement of a dispute is a full one")
+    receipts = tuple([receipt_from(found) for found in _array(value["receipts"], "receipts")])
+    wanted = [found.ours for found in differences if found.ours is not None]
+    if [receipt.item.entry.index for receipt in receipts] != wanted:
+        raise MalformedError("the receipts are not those of the entries that the differences name")
+    return Dispute(statement, rows, window_seconds, differences, receipts)
+
+
+def _array(value: JsonValue, what: str) -> list[JsonValue]:
+    if not isinstance(value, list):
+        raise MalformedError(f"{what} of a dispute is not a JSON array")
+    return value
+
+
+def _rows(value: JsonValue) -> tuple[Charge, ...]:
+    found = _array(value, "rows")
+    if len(found) > DISPUTE_ROWS_MAX:
+        raise TooLargeError(f"dispute has over {DISPUTE_ROWS_MAX} rows")
+    return tuple([_row(place, row) for place, row in enumerate(found)])
+
+
+def _row(place: int, value: JsonValue) -> Charge:
+    found = members(value, required=_ROW, optional=_ROW_OPTIONAL, what="row")
+    amount = parse_amount(text_member(found, "amount", what="row"))
+    reference = text_member(found, "reference", what="row") if "reference" in found else None
+    time = text_member(found, "time", what="row") if "time" in found else None
+    if time is not None:
+        parse_time(time)
+    return Charge(place, amount, reference, time)
+
+
+def _difference(value: JsonValue) -> Difference:
+    found = members(value, required=_DIFFERENCE, optional=_PLACES, what="difference")
+    kind, amount = (text_member(found, name, what="difference") for name in ("kind", "amount"))
+    if kind not in _NAMED or found.keys() - _DIFFERENCE not in _NAMED[kind]:
+        raise MalformedError(f"not a kind of difference with the charges that it names: {excerpt(kind)}")
+    if not _AMOUNT.fullmatch(amount) or not (nano := to_nano(amount)):
+        raise MalformedError(f"not the amount of a difference: {excerpt(amount)}")
+    places = {
+        name: decode_integer(text_member(found, name, what="difference")) for name in _PLACES & found.keys()
+    }
+    return Difference(kind, nano, places.get("index"), places.get("row"), places.get("repeats"))
+
+
+def verify_dispute(
+    dispute: Dispute | bytes | str,
+    keys: KeySet,
+    *,
+    origin: str | None = None,
+    customer_id: str | None = None,
+    allow_provisional: bool = False,
+) -> VerifiedDispute:
+    """Verify a dispute packet offline, from its bytes and the caller's keys alone.
+
+    Args:
+        dispute: the packet, or its bytes.
+        keys: the keys that the caller trusts.
+        origin: the log that the caller expects it about, where one is named.
+        customer_id: the customer that the caller expects its statement to name.
+        allow_provisional: whether the period may still be open.
+
+    Raises:
+        MalformedError, VerificationError: with the code of the first step that fails.
+    """
+    # Step 1: form.
+    if not isinstance(dispute, Dispute):
+        dispute = parse_dispute(dispute)
+    # Step 2: the period, whole.
+    statement = verify_statement(
+        dispute.statement, keys, origin=origin, customer_id=customer_id, allow_provisional=allow_provisional
+    )
+    # Step 3: our side of each difference, of the same log and history.
+    origin = statement.checkpoint.origin
+    together = CrossCheck()
+    together.take("the statement", statement.checkpoint, items_of(dispute.statement), statement.customer_id)
+    receipts = []
+    for number, receipt in enumerate(dispute.receipts, 1):
+        verified = verify_receipt(receipt, keys, origin=origin)
+        together.take(f"receipt {number}", verified.checkpoint, items_of(receipt), verified.customer_id)
+        receipts.append(verified)
+    # Step 4: the differences are those of the entries and the rows.
+    comparison = compare_period(statement, dispute.rows, window_seconds=dispute.window_seconds)
+    if dispute.differences != comparison.differences:
+        raise VerificationError(
+            "details-mismatch",
+            "the differences are not those between the entries of the statement and the rows",
+            listed=len(dispute.differences),
+            found=len(comparison.differences),
+        )
+    return VerifiedDispute(statement, dispute.rows, comparison, tuple(receipts))
+
+
+def format_dispute(
+    statement: bytes,
+    rows: Sequence[Charge],
+    differences: Sequence[Difference],
+    receipts: Sequence[bytes],
+    *,
+    window_seconds: int,
+) -> bytes:
+    """Write a dispute packet in canonical form.
+
+    Args:
+        statement: of the period, full, in canonical form.
+        rows: the other party's charges; the place of each is its position.
+        differences: all that `compare_period` finds.
+        receipts: of the entries that the differences name, in that order, each in canonical form.
+        window_seconds: with which they were found.
+
+    Raises:
+        TooLargeError: beyond 67,108,864 bytes or 100,000 rows: nobody would read it.
+    """
+    if len(rows) > DISPUTE_ROWS_MAX:
+        raise TooLargeError(f"dispute has over {DISPUTE_ROWS_MAX} rows")
+    data = (
+        f'{{"differences":[{",".join([_write_difference(found) for found in differences])}],'
+        f'"receipts":[{",".join([receipt.decode() for receipt in receipts])}],'
+        f'"rows":[{",".join([_write_row(row) for row in rows])}],'
+        f'"statement":{statement.decode()},"type":"{DISPUTE_TYPE}","windowSeconds":"{window_seconds}"}}'
+    ).encode()
+    if len(data) > DISPUTE_BYTES_MAX:
+        raise TooLargeError(f"dispute has over {DISPUTE_BYTES_MAX} bytes")
+    return data
+
+
+def _write_row(row: Charge) -> str:
+    reference = "" if row.reference is None else f',"reference":{json_string(row.reference)}'
+    time = "" if row.time is None else f',"time":"{row.time}"'
+    return f'{{"amount":"{format_nano(row.amount)}"{reference}{time}}}'
+
+
+def _write_difference(found: Difference) -> str:
+    index = "" if found.ours is None else f',"index":"{found.ours}"'
+    repeats = "" if found.repeats is None else f',"repeats":"{found.repeats}"'
+    row = "" if found.theirs is None else f',"row":"{found.theirs}"'
+    return f'{{"amount":"{format_nano(found.amount)}"{index},"kind":"{found.kind}"{repeats}{row}}}'
