@@ -295,6 +295,7 @@ def calls(client, record_id, event):
         "record_many": partial(client.record_many, [NewDelta("cust_001", 1, "usage")]),
         "delta": partial(client.delta, record_id),
         "receipt": partial(client.receipt, record_id),
+        "statement": partial(client.statement, "cust_001", period=MONTH, allow_provisional=True),
         "wait_for_verified": partial(client.wait_for_verified, record_id),
         "verify": partial(client.verify, record_id),
         "verify_root": partial(client.verify_root, root),

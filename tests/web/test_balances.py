@@ -23,7 +23,7 @@ LARGEST = "99999999999999999999999999999.999999999"
 MAY_2024 = "2024-05-01"
 
 # Every route that takes a scope; those of the customer's record take a period alone.
-SCOPED = ("derive/alice", "checkpoints", "receipt/alice", "invoice-proof/alice")
+SCOPED = ("derive/alice", "checkpoints", "receipt/alice", "invoice-proof/alice", "customers/alice/statement")
 PERIODS = ("customers", "customers/alice", *SCOPED)
 POSTED = {
     "compare": {"customerId": "alice", "yourBalance": 1, "theirBalance": 1},

@@ -44,6 +44,7 @@ ASKED = {
     "get /api/v1/balance/gaps/{customerId}": [(f"gaps/{CUSTOMER}", {})],
     "post /api/v1/balance/checkpoint": [("checkpoint", {"customerId": CUSTOMER} | APRIL), ("checkpoint", {})],
     "get /api/v1/balance/checkpoints": [("checkpoints", APRIL)],
+    "get /api/v1/balance/customers/{customerId}/statement": [(f"customers/{CUSTOMER}/statement", APRIL)],
     "get /api/v1/balance/receipt/{customerId}": [(f"receipt/{CUSTOMER}", APRIL)],
     "get /api/v1/balance/invoice-proof/{customerId}": [(f"invoice-proof/{CUSTOMER}", APRIL)],
 }

@@ -104,6 +104,7 @@ ROUTES = {
             ("GET", f"{BALANCE}/customers"),
             ("GET", f"{BALANCE}/customers/summary"),
             ("GET", f"{BALANCE}/customers/{{customerId}}"),
+            ("GET", f"{BALANCE}/customers/{{customerId}}/statement"),
             ("GET", f"{BALANCE}/limits"),
             ("GET", f"{BALANCE}/usage"),
             ("GET", f"{BALANCE}/gaps/{{customerId}}"),

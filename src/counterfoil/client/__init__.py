@@ -2,7 +2,7 @@
 
 | Module | Holds |
 | --- | --- |
-| `client` | `Client`: recording, receipts, checkpoints |
+| `client` | `Client`: recording, receipts, statements, checkpoints |
 | `reports` | the routes whose answers are the server's word |
 | `history`, `memory` | that a server shows everybody, and every day, one history |
 | `transport`, `settings` | requests, retries, bounds |
@@ -17,6 +17,7 @@ from counterfoil.client.models import (
     Checkpointed,
     CustomerView,
     DeltaState,
+    FetchedStatement,
     NewDelta,
     Recorded,
     VerifiedReceipt,
@@ -30,6 +31,7 @@ __all__ = [
     "CustomerView",
     "DeltaState",
     "Evidence",
+    "FetchedStatement",
     "NewDelta",
     "Recorded",
     "Retries",

@@ -24,6 +24,7 @@ from counterfoil.client.history import History
 from counterfoil.client.memory import Memory
 from counterfoil.client.models import (
     Checkpointed,
+    FetchedStatement,
     Recorded,
     VerifiedReceipt,
     text,
@@ -36,13 +37,18 @@ from counterfoil.core.encoding import JsonValue
 from counterfoil.core.note import parse_verifier_key
 from counterfoil.core.receipt import Receipt, Verified, parse_receipt, verify_receipt
 from counterfoil.core.reference import parse_origin
+from counterfoil.core.statement import FULL, LIGHT, Statement, parse_statement
+from counterfoil.core.statement_verify import verify_statement
+from counterfoil.core.timestamp import format_time, month_end, parse_time, read_time, to_microseconds
 from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file
 from counterfoil.errors import EngineError, MalformedError, VerificationError
+from counterfoil.limits import FULL_STATEMENT_BYTES_MAX
 
 if TYPE_CHECKING:  # a client without it says so when it is made
     import httpx
 
 RECEIPT_MEDIA_TYPE: Final = "application/vnd.counterfoil.receipt+json"
+STATEMENT_MEDIA_TYPE: Final = "application/vnd.counterfoil.statement+json"
 TEXT_MEDIA_TYPE: Final = "text/plain"
 
 
@@ -153,6 +159,51 @@ class Client(Recording):
             _check_acknowledged(receipt, acknowledged)
         history.see(verified.checkpoint)
         return VerifiedReceipt(data, verified)
+
+    def statement(
+        self,
+        customer_id: str,
+        *,
+        period: str | None = None,
+        start_date: str | None = None,
+        end_date: str | None = None,
+        full: bool = False,
+        allow_provisional: bool = False,
+    ) -> FetchedStatement:
+        """Fetch the statement of a period and verify it; nothing that does not verify is returned.
+
+        It names this customer, is of this very period, and its checkpoint agrees with what was seen before.
+
+        Args:
+            customer_id: whose.
+            period: a UTC month, `YYYY-MM`; or instead of it the next two.
+            start_date: the first instant, RFC 3339 or a date.
+            end_date: the first instant behind it.
+            full: whether with every entry of the period, or with the first and the last alone.
+            allow_provisional: whether the period may go on, complete through some instant before its end.
+
+        Raises:
+            EngineError: `usage`, where no period is named; `invalid-field`; `customer-not-found`;
+                `not-yet-checkpointed`, where no checkpoint reaches into the period.
+            MalformedError: where what came is no statement, or of another period than was asked for.
+            VerificationError: `incomplete-period`, and as `receipt`, `time-order`, `totals-mismatch`.
+        """
+        wanted = _period(period, start_date, end_date)
+        history = self._history()
+        mode = FULL if full else LIGHT
+        data = self._transport.fetch_document(
+            (*BALANCE, "customers", checked_customer(customer_id), "statement"),
+            STATEMENT_MEDIA_TYPE,
+            {"startDate": wanted[0], "endDate": wanted[1], "mode": mode},
+            bytes_max=FULL_STATEMENT_BYTES_MAX,
+        )
+        statement = parse_statement(data)
+        _check_period(statement, wanted, mode)
+        verified = verify_statement(
+            statement, self._pinned(), customer_id=customer_id, allow_provisional=allow_provisional
+        )
+        history.see(verified.checkpoint)
+        return FetchedStatement(data, verified)
 
     def wait_for_verified(
         self,
@@ -303,6 +354,30 @@ class Client(Recording):
 
 def _log(reference: str) -> bytes:
     return place_of(f"{reference}.0")[0]
+
+
+def _period(period: str | None, start_date: str | None, end_date: str | None) -> tuple[str, str]:
+    """Return the first instant of a period and the first one behind it."""
+    if period is not None and start_date is None and end_date is None:
+        start = f"{period}-01T00:00:00.000000Z"
+        try:
+            parse_time(start)
+        except MalformedError as error:
+            raise EngineError("invalid-field", "a period is a month, YYYY-MM", field="period") from error
+        return start, format_time(month_end(to_microseconds(start)))
+    if period is not None or start_date is None or end_date is None:
+        raise EngineError("usage", "name a month as period, or start_date and end_date")
+    return read_time(start_date, field="startDate"), read_time(end_date, field="endDate")
+
+
+def _check_period(statement: Statement, wanted: tuple[str, str], mode: str) -> None:
+    """Refuse a statement, a good one perhaps, of another period or mode than was asked for."""
+    if (statement.start, statement.end, statement.mode) != (*wanted, mode):
+        raise MalformedError(
+            "the statement is another one than was asked for",
+            found=f"{statement.mode}, {statement.start} to {statement.end}",
+            wanted=f"{mode}, {wanted[0]} to {wanted[1]}",
+        )
 
 
 def _check_log(checkpoint: Checkpoint, log: bytes) -> None:

@@ -22,6 +22,7 @@ from counterfoil.core.encoding import JsonValue, canonical_json
 from counterfoil.core.entry import Entry, parse_entry
 from counterfoil.core.receipt import Verified
 from counterfoil.core.reference import check_customer_id, format_record_id, parse_record_id
+from counterfoil.core.statement_verify import VerifiedStatement
 from counterfoil.core.timestamp import read_time
 from counterfoil.errors import CODES, EngineError, MalformedError
 from counterfoil.limits import IDEMPOTENCY_KEY_CHARACTERS_MAX
@@ -107,6 +108,19 @@ class VerifiedReceipt:
     def amount(self) -> Decimal:
         """The amount that it proves."""
         return Decimal(format_nano(self.verified.entry.amount))
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedStatement:
+    """A statement that verified under the pinned keys, of the customer and the period that were asked for.
+
+    Attributes:
+        data: its bytes as they came, to be kept or handed on.
+        verified: what it proves.
+    """
+
+    data: bytes = field(repr=False)
+    verified: VerifiedStatement
 
 
 @dataclass(frozen=True, slots=True)

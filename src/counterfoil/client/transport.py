@@ -193,14 +193,20 @@ class Transport:
         return read_answer(self.send(request).body, bytes_max=ANSWER_BYTES_MAX)
 
     def fetch_document(
-        self, path: Sequence[str], accept: str, query: Query | None = None, *, public: bool = False
+        self,
+        path: Sequence[str],
+        accept: str,
+        query: Query | None = None,
+        *,
+        public: bool = False,
+        bytes_max: int = RECEIPT_BYTES_MAX,
     ) -> bytes:
-        """Return the bytes of a receipt, a note, a consistency file.
+        """Return the bytes of a receipt, a statement, a note, a consistency file.
 
         Raises:
             CounterfoilError: as `send`.
         """
-        request = Request("GET", path, query, accept=accept, public=public, bytes_max=RECEIPT_BYTES_MAX)
+        request = Request("GET", path, query, accept=accept, public=public, bytes_max=bytes_max)
         return self.send(request).body
 
     def post(self, path: Sequence[str], body: Mapping[str, JsonValue], key: str | None) -> Posted:

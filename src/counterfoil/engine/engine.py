@@ -296,7 +296,7 @@ class Engine:
         customer_id: str,
         window: Window,
         *,
-        now: int,
+        now: int | None,
         full: bool = False,
         with_open: bool = True,
     ) -> statements.Stated:
@@ -305,7 +305,7 @@ class Engine:
         Args:
             customer_id: whose.
             window: the period.
-            now: the clock, which says whether it is over.
+            now: the clock, which says whether it is over; None where nothing is to be signed.
             full: whether every entry of the period is in it, or the first and the last alone.
             with_open: whether it names its customer.
 
@@ -313,7 +313,7 @@ class Engine:
             CounterfoilError: as `counterfoil.engine.statements.statement`, and as `checkpoint_window`.
         """
         log = self.log_of(customer_id)
-        if window.end <= now:
+        if now is not None and window.end <= now:
             balances.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
         return statements.statement(
             self._store, self.operator, self.tenant, log, window, full=full, with_open=with_open

@@ -7,7 +7,7 @@ Source: docs/api/balances.md.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, RootModel
 
@@ -372,6 +372,20 @@ class PeriodReceipt(ScopeWindow):
     verification_api_url: str = Field(
         examples=[f"https://ledger.example.com/api/v1/verify/{ROOT}"], description="The same."
     )
+
+
+class StatementAnswer(ScopeWindow):
+    """A statement of a period, and how far it goes."""
+
+    customer_id: str = Field(examples=["cust_001"], description="As it was asked for.")
+    mode: Literal["light", "full"] = Field(examples=["light"], description="As it was asked for.")
+    is_final: bool = Field(
+        examples=[True], description="Whether nothing can be added to the period any more."
+    )
+    verified_through_at: str = Field(
+        examples=[SEALED], description="The time of the seal under the statement's checkpoint."
+    )
+    statement: dict[str, Any] = Field(description="docs/spec/statement.md")
 
 
 class InvoiceProof(PeriodReceipt):

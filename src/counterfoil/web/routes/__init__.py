@@ -13,6 +13,7 @@ from counterfoil.web.routes import (
     public,
     receipts,
     records,
+    statements,
     webhooks,
 )
 
@@ -26,6 +27,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     balances.router,
     checkpoints.router,
     receipts.router,
+    statements.router,
     webhooks.router,
     public.router,
     operators.router,
