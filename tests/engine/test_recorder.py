@@ -626,7 +626,9 @@ class TestSeveral:
             engine, "record_many", lambda deltas: sizes.append(len(deltas)) or record_many(deltas)
         )
         with Recorder(engine, queue_items=4) as recorder:
-            waiting = [recorder.submit_many([delta(), delta(), delta()], timeout_seconds=10) for _ in range(5)]
+            waiting = [
+                recorder.submit_many([delta(), delta(), delta()], timeout_seconds=10) for _ in range(5)
+            ]
             assert all(len(each.result(10)) == 3 for each in waiting)
         assert sizes == [3] * 5
 
