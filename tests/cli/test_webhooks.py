@@ -56,7 +56,8 @@ class TestAdd:
         assert (found["secretVersion"], found["overlapUntil"]) == (1, None)
 
     @pytest.mark.parametrize(
-        "url", ["http://hooks.example.com/", "hooks.example.com", "https://u:p@example.com/"]
+        "url",
+        ["http://hooks.example.com/", "hooks.example.com", "https://u:p@example.com/", "http://[x"],
     )
     def test_a_url_that_is_none_is_refused(self, book, url):
         refusal = book("webhook", "add", url)
