@@ -182,9 +182,9 @@ async def compare(caller: Reader, services: Shared, body: Body) -> Response:
 
 
 @router.get("/api/v1/balance/usage", summary="How much is recorded", responses=answers(UsageAnswer))
-def read_usage(caller: Reader, services: Shared) -> Response:
+async def read_usage(caller: Reader, services: Shared) -> Response:
     """Say how much is recorded. There is no allotment: nothing is ever refused for it."""
-    summary = services.summaries.get(caller.engine)
+    summary = await services.summaries.get(caller.engine)
     return answer(
         {
             "totalDeltas": summary.deltas,

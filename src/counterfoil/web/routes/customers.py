@@ -72,12 +72,12 @@ def list_customers(
     summary="All customers in a few numbers",
     responses=answers(SummaryAnswer),
 )
-def summarize_customers(caller: Reader, services: Shared) -> Response:
+async def summarize_customers(caller: Reader, services: Shared) -> Response:
     """Say of all customers how many there are, what they add up to, and how far they are verified.
 
     It looks at every customer, and is kept for ten seconds.
     """
-    return answer(_of_summary(services.summaries.get(caller.engine)))
+    return answer(_of_summary(await services.summaries.get(caller.engine)))
 
 
 @router.get(
