@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.dispute import VerifiedDispute
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
 from counterfoil.core.statement import FULL
@@ -96,6 +97,28 @@ def describe_statement(verified: VerifiedStatement) -> Finding:
     so_far = "final" if through is None else f"provisional, complete through {through}"
     return Finding(
         f"statement, {verified.mode}, {so_far}; customer {_customer(verified.customer_id)}", facts, lines
+    )
+
+
+def describe_dispute(verified: VerifiedDispute) -> Finding:
+    """Say what a verified dispute packet proves: our side, and that these are the differences to the rows."""
+    statement, comparison = verified.statement, verified.comparison
+    found, unit = describe_statement(statement), statement.unit
+    totals = {
+        "ours": format_nano(comparison.ours),
+        "theirs": format_nano(comparison.theirs),
+        "difference": format_nano(comparison.difference),
+        "differences": len(comparison.differences),
+    }
+    lines = [
+        f"ours             {totals['ours']} {unit}, proven",
+        f"theirs           {totals['theirs']} {unit}, as they say, in {len(verified.rows):,} rows",
+        f"difference       {totals['difference']} {unit}, named by {totals['differences']:,} differences",
+    ]
+    return Finding(
+        f"dispute packet with a {found.words}",
+        {**found.facts, "kind": "dispute", **totals},
+        [*found.lines, *lines],
     )
 
 

@@ -14,13 +14,20 @@ from typing import Final
 
 import click
 
-from counterfoil.cli.documents import STATEMENT_BYTES_MAX, kind_of, read_document
+from counterfoil.cli.documents import VERIFIED_BYTES_MAX, kind_of, read_document
 from counterfoil.cli.files import describe_os_error, read_input
-from counterfoil.cli.findings import Finding, describe_checkpoint, describe_receipt, describe_statement
+from counterfoil.cli.findings import (
+    Finding,
+    describe_checkpoint,
+    describe_dispute,
+    describe_receipt,
+    describe_statement,
+)
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, json_option, plural, quoted, say, worst
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.crosscheck import CrossCheck, items_of
+from counterfoil.core.dispute import Dispute, verify_dispute
 from counterfoil.core.entry import parse_entry, require_known_type
 from counterfoil.core.receipt import ProvenEntry, Receipt, verify_receipt
 from counterfoil.core.reference import parse_origin
@@ -59,9 +66,9 @@ def verify(
     allow_provisional: bool,
     as_json: bool,
 ) -> None:
-    """Verify receipts and statements offline.
+    """Verify receipts, statements and dispute packets offline.
 
-    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
+    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a dispute packet, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
     every .json, .checkpoint and .tlog-proof is verified, in subfolders too. Several files of one log are held against each other.
     """
     check = _Check(read_keys(keys), origin, customer, allow_provisional)
@@ -144,6 +151,8 @@ class _Check:
     allow_provisional: bool
     receipts: int = 0
     statements: int = 0
+    # Of the statements, those of dispute packets.
+    disputes: int = 0
     # Statements that show the first and the last entry of their period alone.
     light: int = 0
     # Receipts and statements that do not say whose log they are of.
@@ -162,7 +171,7 @@ class _Check:
                 contradicts one before it.
             OSError: where it cannot be read.
         """
-        data = read_input(name, STATEMENT_BYTES_MAX)
+        data = read_input(name, VERIFIED_BYTES_MAX)
         kind = kind_of(data, name)
         if kind == "json" and name.endswith(_RECORD_SUFFIX):
             raise VerificationError(
@@ -181,6 +190,8 @@ class _Check:
         document = read_document(data)
         if isinstance(document, Statement):
             return self._statement(name, document)
+        if isinstance(document, Dispute):
+            return self._dispute(name, document)
         return self._receipt(name, document, "receipt")
 
     def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
@@ -203,6 +214,21 @@ class _Check:
         self.light += verified.mode == LIGHT
         self.nameless += verified.customer_id is None
         return describe_statement(verified)
+
+    def _dispute(self, name: str, dispute: Dispute) -> Finding:
+        verified = verify_dispute(
+            dispute,
+            self.keys,
+            origin=self.origin,
+            customer_id=self.customer,
+            allow_provisional=self.allow_provisional,
+        )
+        statement = verified.statement
+        self.seen.take(name, statement.checkpoint, items_of(dispute.statement), statement.customer_id)
+        self.statements += 1
+        self.disputes += 1
+        self.nameless += statement.customer_id is None
+        return describe_dispute(verified)
 
     def _checkpoint(self, name: str, checkpoint: Checkpoint) -> Finding:
         self.keys.verify(checkpoint)
@@ -243,6 +269,8 @@ def _summarize(check: _Check, passed: int, refused: int, *, as_json: bool) -> No
     ]
     if check.light:
         unchecked.append(f"what {plural(check.light, 'light statement')} leaves out (a full one, or audit)")
+    if check.disputes:
+        unchecked.append(f"what the other party says in {plural(check.disputes, 'dispute packet')}")
     if check.nameless:
         unchecked.append(f"the customer of {plural(check.nameless, 'document')}, which name none")
     if check.ignored:
