@@ -17,8 +17,8 @@ Verifying, anywhere, with nothing but the receipt and the operator's public key:
 >>> format_nano(verify_receipt(receipt, keys, customer_id="cust_001").entry.amount)
 '-12.5'
 
-What an auditor needs is imported at once; the engine, the stores and the client of the HTTP API only when they are
-asked for.
+What every auditor needs is imported at once; reports, disputes, the engine, the stores and the client of the HTTP API
+only when they are asked for.
 """
 
 from importlib import import_module
@@ -34,7 +34,9 @@ from counterfoil.errors import CounterfoilError, EngineError, MalformedError, Ve
 
 if TYPE_CHECKING:
     from counterfoil.client import Client, ContradictionError, NewDelta
+    from counterfoil.core.dispute import verify_dispute
     from counterfoil.core.ed25519 import SigningKey
+    from counterfoil.core.report import format_report, verify_report
     from counterfoil.engine.clock import HostClock
     from counterfoil.engine.engine import Engine
     from counterfoil.engine.operator import Operator
@@ -56,7 +58,10 @@ _LATER = {
     "Recorded": "counterfoil.engine.record",
     "Recorder": "counterfoil.engine.recorder",
     "SigningKey": "counterfoil.core.ed25519",
+    "format_report": "counterfoil.core.report",
     "open_store": "counterfoil.storage",
+    "verify_dispute": "counterfoil.core.dispute",
+    "verify_report": "counterfoil.core.report",
 }
 
 __all__ = [
@@ -80,12 +85,15 @@ __all__ = [
     "VerifiedStatement",
     "audit_pack",
     "format_nano",
+    "format_report",
     "open_store",
     "parse_checkpoint",
     "parse_consistency_file",
     "verify_consistency_file",
+    "verify_dispute",
     "verify_pack",
     "verify_receipt",
+    "verify_report",
     "verify_statement",
 ]
 

@@ -62,7 +62,7 @@ DISPUTE_BYTES_MAX: Final = 67_108_864
 DISPUTE_ROWS_MAX: Final = 100_000
 # How far apart two charges may be that are one: a year.
 COMPARISON_WINDOW_SECONDS_MAX: Final = 31_622_400
-# A page that shows the largest full statement: a third more for base64, and at most 4 kB for each row of its table.
+# A page that shows the largest full statement: a third more for base64, and at most 4,800 bytes for each row of its table.
 REPORT_BYTES_MAX: Final = 100_663_296
 SIGNATURE_LINES_MAX: Final = 64
 # Ed25519: 4 bytes of key id and 64 of signature; ML-DSA-44 with a time: 2,432.  A line beyond this is no signature.

@@ -105,7 +105,7 @@ class TestPages:
         ("page", "steps"),
         [("reference", 4), ("entry", 9), ("details", 5), ("note", 6), ("checkpoint", 4), ("consistency", 7),
          ("tlog-proof", 3), ("receipt", 7), ("statement", 6), ("audit", 10), ("pack", 7),
-         ("dispute", 4)],
+         ("dispute", 4), ("report", 3)],
     )  # fmt: skip
     def test_a_page_has_the_steps_that_code_and_vectors_cite(self, page, steps):
         found = [name for name in anchors(SPEC / f"{page}.md") if name.startswith("step-")]
@@ -126,6 +126,7 @@ class TestPages:
         ("line of a pack", f"{limits.PACK_LINE_BYTES_MAX:,} bytes"),
         ("dispute", f"{limits.DISPUTE_BYTES_MAX:,} bytes"),
         ("rows of a dispute", f"{limits.DISPUTE_ROWS_MAX:,} |"),
+        ("report", f"{limits.REPORT_BYTES_MAX:,} bytes"),
         ("window of a dispute", f"{limits.COMPARISON_WINDOW_SECONDS_MAX:,} seconds"),
         ("verifier key", f"{limits.VERIFIER_KEY_CHARACTERS_MAX:,} characters"),
         ("integer", f"{limits.INTEGER_DIGITS_MAX} digits"),

@@ -1,0 +1,109 @@
+"""Charts of a statement, as SVG without scripts: integers only, so that they come out the same everywhere.
+
+Every figure that a chart shows stands in a table of the page too; its text says in words what it shows.
+
+Source: docs/spec/report.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from counterfoil.core.report.markup import figure, number, outside, plain_time
+from counterfoil.core.statement_verify import VerifiedStatement
+
+_WIDTH: Final = 7_200
+_LEFT: Final = 40
+_RIGHT: Final = _WIDTH - 40
+_TOP: Final = 260
+_BOTTOM: Final = 2_060
+# Of a bar: its text above, its height below that, and what a bar of next to nothing is still to be seen by.
+_BAR_PITCH: Final = 480
+_BAR_HEIGHT: Final = 200
+_BAR_WIDTH_MIN: Final = 16
+
+
+def balance_chart(statement: VerifiedStatement) -> str:
+    """Return the chart of a full statement: the balance after each of its entries."""
+    balances = [statement.opening.balance, *[item.entry.balance for item in statement.inside]]
+    low, high = min(balances), max(balances)
+    unit = outside(statement.unit)
+    words = (
+        f"The balance goes from {figure(balances[0])} to {figure(balances[-1])} {unit} "
+        f"over {number(len(balances) - 1)} entries. It is {figure(high)} at most and {figure(low)} at least."
+    )
+    ends = f"{plain_time(statement.start)} to {plain_time(statement.end)}"
+    drawn = [
+        f'<text x="{_LEFT}" y="{_TOP - 100}">{figure(high)}</text>',
+        _line("rule", _LEFT, _TOP, _RIGHT, _TOP),
+        _line("rule", _LEFT, _BOTTOM, _RIGHT, _BOTTOM),
+        f'<text x="{_LEFT}" y="{_BOTTOM + 160}">{figure(low)}</text>',
+        f'<text class="soft" x="{_RIGHT}" y="{_BOTTOM + 160}" text-anchor="end">{ends}</text>',
+    ]
+    if low < 0 < high:
+        level = _scaled(0, low, high, _BOTTOM, _TOP)
+        drawn.append(_line("zero", _LEFT, level, _RIGHT, level))
+    drawn.append(f'<path class="curve" d="{_steps(balances, low, high)}"/>')
+    return _svg("Balance over the entries of the period", words, _BOTTOM + 240, drawn)
+
+
+def _steps(balances: Sequence[int], low: int, high: int) -> str:
+    """Return the path that stays level between two entries and jumps at each."""
+    last = max(len(balances) - 1, 1)
+    level = _scaled(balances[0], low, high, _BOTTOM, _TOP)
+    path = [f"M{_LEFT} {level}"]
+    for place, balance in enumerate(balances[1:], 1):
+        path.append(f"H{_scaled(place, 0, last, _LEFT, _RIGHT)}")
+        if (new := _scaled(balance, low, high, _BOTTOM, _TOP)) != level:
+            path.append(f"V{new}")
+            level = new
+    if len(balances) == 1:
+        path.append(f"H{_RIGHT}")
+    return "".join(path)
+
+
+def totals_chart(statement: VerifiedStatement) -> str:
+    """Return the chart of a light statement: from the opening balance by credits and debits to the closing one."""
+    opening, closing = statement.opening.balance, statement.closing.balance
+    summit = opening + statement.credits
+    bars = (
+        ("Opening balance", "balance", opening, 0, opening),
+        ("Credits", "credit", statement.credits, opening, summit),
+        ("Debits", "debit", -statement.debits, closing, summit),
+        ("Closing balance", "balance", closing, 0, closing),
+    )
+    low, high = min(0, opening, closing), max(0, summit, closing)
+    zero = _scaled(0, low, high, _LEFT, _RIGHT)
+    height = _BAR_PITCH * len(bars)
+    drawn = []
+    for place, (name, kind, value, start, end) in enumerate(bars):
+        top = _BAR_PITCH * place
+        first, second = sorted(_scaled(edge, low, high, _LEFT, _RIGHT) for edge in (start, end))
+        width = max(second - first, _BAR_WIDTH_MIN) if value else 0
+        drawn += [
+            f'<text x="{_LEFT}" y="{top + 150}">{name}: {figure(value)}</text>',
+            f'<rect class="{kind}" x="{first}" y="{top + 210}" width="{width}" height="{_BAR_HEIGHT}"/>',
+            _line("zero", zero, top + 190, zero, top + 430),
+        ]
+    unit = outside(statement.unit)
+    words = " ".join([f"{name} {figure(value)} {unit}." for name, _, value, _, _ in bars])
+    return _svg("From the opening to the closing balance", words, height, drawn)
+
+
+def _scaled(value: int, low: int, high: int, start: int, end: int) -> int:
+    """Return where a value of `low` to `high` lies between two coordinates; in the middle where there is no range."""
+    return (start + end) // 2 if low == high else start + (end - start) * (value - low) // (high - low)
+
+
+def _line(kind: str, x1: int, y1: int, x2: int, y2: int) -> str:
+    return f'<line class="{kind}" x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}"/>'
+
+
+def _svg(title: str, words: str, height: int, drawn: Sequence[str]) -> str:
+    content = "\n".join(drawn)
+    return (
+        f'<figure>\n<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="chart-title" '
+        f'aria-describedby="chart-words">\n<title id="chart-title">{title}</title>\n{content}\n</svg>\n'
+        f'<figcaption id="chart-words"><small>{title}. {words}</small></figcaption>\n</figure>\n'
+    )

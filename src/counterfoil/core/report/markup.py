@@ -1,0 +1,137 @@
+"""What the pages are made of: text that is safe to show, figures, times, tables, and the frame around them.
+
+Everything that a sender may have written goes through `outside`: escaped, set apart from the direction of what stands
+around it, and with a mark for each character that nobody would see.  Nothing here reads a locale, a clock or a float, so
+that a page comes out the same everywhere.
+
+Source: docs/spec/report.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from counterfoil.core.amount import format_nano
+from counterfoil.core.report.style import STYLE
+from counterfoil.core.shown import UNSEEN
+from counterfoil.core.timestamp import month_end, to_microseconds
+
+# So that a table of ten thousand entries stays a table.
+CELL_CHARACTERS_MAX: Final = 120
+# No locale: the page is in English, as it says of itself.
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July",
+    "August", "September", "October", "November", "December",
+)  # fmt: skip
+_MINUS: Final = "\u2212"
+# Neither a comma nor a point, which mean the opposite of each other in different countries.
+_GROUPS: Final = "\u202f"
+_GROUP_OF_THREE: Final = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)", re.ASCII)
+# A number of four digits is read without.
+_UNGROUPED_DIGITS_MAX: Final = 4
+
+_POLICY: Final = (
+    "default-src 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    + "'; base-uri 'none'; form-action 'none'"
+)
+
+
+def outside(text: str) -> str:
+    """Return a text of somebody else as it may stand on the page."""
+    escaped = html.escape(text)
+    return f"<bdi>{UNSEEN.sub(lambda found: f'<b>U+{ord(found[0]):04X}</b>', escaped)}</bdi>"
+
+
+def cut(text: str) -> str:
+    """Return a text of somebody else for a cell: of a long one the beginning, and how long it is."""
+    if len(text) <= CELL_CHARACTERS_MAX:
+        return outside(text)
+    shown = outside(text[:CELL_CHARACTERS_MAX])
+    return f"{shown}\u2026 <small>({CELL_CHARACTERS_MAX} of {len(text)} characters)</small>"
+
+
+def figure(nano: int) -> str:
+    """Return an amount or a total, exact, its digits in groups: `\N{MINUS SIGN}12 500.25`."""
+    whole, point, fraction = format_nano(abs(nano)).partition(".")
+    sign = _MINUS if nano < 0 else ""
+    return f"{sign}{_grouped(whole)}{point}{fraction}"
+
+
+def number(value: int) -> str:
+    """Return an index or a count, its digits in groups."""
+    return _grouped(str(value))
+
+
+def _grouped(digits: str) -> str:
+    return digits if len(digits) <= _UNGROUPED_DIGITS_MAX else _GROUP_OF_THREE.sub(_GROUPS, digits)
+
+
+def plain_time(time: str) -> str:
+    """Return a time of 27 characters for a person: `2026-04-02 10:30:00.25 UTC`."""
+    clock = time[11:26].rstrip("0").rstrip(".")
+    return f"{time[:10]} {clock} UTC"
+
+
+def time_element(time: str) -> str:
+    """Return a time as an element that says it exactly, too."""
+    return f'<time datetime="{time}">{plain_time(time)}</time>'
+
+
+def month_of(start: str, end: str) -> str | None:
+    """Return the name of the UTC month that a period is, None where it is none."""
+    if start[7:] != "-01T00:00:00.000000Z" or month_end(to_microseconds(start)) != to_microseconds(end):
+        return None
+    return f"{_MONTHS[int(start[5:7]) - 1]} {start[:4]}"
+
+
+def facts(heading: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return a table of names and values; the values are markup."""
+    written = "\n".join([f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in rows])
+    return f'<table class="facts">\n<caption><h2>{heading}</h2></caption>\n<tbody>\n{written}\n</tbody>\n</table>\n'
+
+
+def listing(
+    heading: str, caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]
+) -> str:
+    """Return a table with a header; the first cell of a row names it.  A column is its name and the class of its cells."""
+    head = "".join([f'<th scope="col"{_class(kind)}>{name}</th>' for name, kind in columns])
+    body = "\n".join([_row(columns, cells) for cells in rows])
+    return (
+        '<div class="wide" role="region" aria-labelledby="listing" tabindex="0">\n'
+        f'<table class="listing">\n<caption><h2 id="listing">{heading}</h2>{caption}</caption>\n'
+        f"<thead>\n<tr>{head}</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>\n"
+    )
+
+
+def _row(columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> str:
+    first, *others = [f"{_class(kind)}>{cell}" for (_, kind), cell in zip(columns, cells, strict=True)]
+    return f'<tr><th scope="row"{first}</th>' + "".join([f"<td{cell}</td>" for cell in others]) + "</tr>"
+
+
+def _class(kind: str) -> str:
+    return f' class="{kind}"' if kind else ""
+
+
+def frame(title: str, content: str, embedded: str) -> str:
+    """Return the whole page.
+
+    Args:
+        title: markup without elements, for the tab of a browser and the first heading.
+        content: what people see, markup.
+        embedded: what they do not see.
+    """
+    return (
+        '<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{title}</h1>\n{content}</main>\n{embedded}</body>\n</html>\n"
+    )

@@ -1,0 +1,44 @@
+"""The style of the pages.  Part of the template: another byte here is another version of it."""
+
+from typing import Final
+
+# Its hash stands in the page's policy, so that no other style counts.
+STYLE: Final = """
+:root{--ink:#1b1b1f;--paper:#fff;--soft:#565661;--line:#d3d3dc;--wash:#f4f4f7;--balance:#2f5fb3;--credit:#1a7f4b;--debit:#b3402a}
+@media screen and (prefers-color-scheme:dark){:root{--ink:#ececf1;--paper:#17171b;--soft:#ababb8;--line:#41414c;--wash:#222228;--balance:#7ba7f0;--credit:#4cc38a;--debit:#f0876f}}
+@page{size:A4;margin:18mm 16mm}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:54rem;margin:0 auto;padding:2rem 1.25rem}
+h1{font-size:1.75rem;line-height:1.25;margin:0 0 1rem;overflow-wrap:anywhere}
+h2{font-size:1.15rem;color:var(--ink);margin:1.75rem 0 .4rem}
+p,li,figcaption{max-width:42rem}
+table{border-collapse:collapse;width:100%}
+caption{text-align:start;color:var(--soft);padding:.25rem 0}
+th,td{text-align:start;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+th{font-weight:600}
+.facts th{width:12rem;font-weight:400;color:var(--soft)}
+.listing{font-size:.875rem}
+.listing td{min-width:6rem}
+.listing thead th{overflow-wrap:normal}
+.listing time{white-space:nowrap}
+.figure{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
+.wide{overflow-x:auto}
+.note{background:var(--wash);border-inline-start:4px solid var(--balance);padding:.6rem .9rem;max-width:none}
+small{color:var(--soft);font-size:.875em}
+code{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}
+b{border:1px solid var(--debit);border-radius:3px;padding:0 .15em;font:600 .75em ui-monospace,monospace}
+dl{margin:0}
+dd{margin:0 0 0 1.25rem}
+figure{margin:1rem 0}
+svg{display:block;width:100%;height:auto;font:120px system-ui,sans-serif}
+svg text{fill:var(--ink)}
+.soft{fill:var(--soft)}
+.rule{stroke:var(--line);stroke-width:10}
+.zero{stroke:var(--soft);stroke-width:10;stroke-dasharray:40 40}
+.curve{fill:none;stroke:var(--balance);stroke-width:24;stroke-linejoin:round}
+.balance{fill:var(--balance)}
+.credit{fill:var(--credit)}
+.debit{fill:var(--debit)}
+@media print{main{max-width:none;padding:0}body{font-size:10pt}.listing{font-size:8pt}.wide{overflow:visible}.figure,.listing time{white-space:normal}thead{display:table-header-group}tr,figure,.note{break-inside:avoid}h2{break-after:avoid}svg,.note{print-color-adjust:exact}}
+"""

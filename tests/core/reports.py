@@ -1,0 +1,78 @@
+"""Pages of the worked example and of a log, and a reader that sees of them what a person sees."""
+
+from html.parser import HTMLParser
+
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.encoding import canonical_json
+from counterfoil.core.report import format_report
+from tests.core.common import example_blocks, example_values
+from tests.core.logs import KEYS, Log
+from tests.core.test_dispute import receipt
+
+BLOCKS, VALUES = example_blocks(), example_values()
+EXAMPLE_KEYS = KeySet.parse(VALUES["operator key"])
+LOG = Log(12, seals={5})
+PERIOD = (3, 9)
+
+
+def statement(log=LOG, period=PERIOD, mode="full", **options):
+    return canonical_json(log.statement(*period, mode, **{"opened": True, **options}))
+
+
+def page_of(document=None, **options):
+    return format_report(statement() if document is None else document, KEYS, **options)
+
+
+class Reader(HTMLParser):
+    """A page as elements with their attributes, and the text that is seen."""
+
+    VOID = ("meta", "br", "line", "rect", "path")
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(page.decode())
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "template", "title"} & {*self.open}:
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join("".join(self.texts).split(" "))
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def seen(page):
+    return Reader(page).text
+
+
+EXAMPLE_PAGES = {
+    name: format_report(BLOCKS[name], EXAMPLE_KEYS)
+    for name in ("receipt-2", "receipt-4", "statement-april", "statement-may")
+}
+PAGES = {
+    **EXAMPLE_PAGES,
+    "full": page_of(),
+    "light": page_of(statement(mode="light")),
+    "empty": page_of(statement(period=(4, 4))),
+    "empty-light": page_of(statement(period=(4, 4), mode="light")),
+    "open": page_of(receipt(0, LOG)),
+    "seal": page_of(receipt(5, LOG)),
+    "provisional": page_of(statement(period=(9, 12)), allow_provisional=True),
+}
