@@ -14,13 +14,21 @@ from counterfoil.core.receipt import Receipt, receipt_from
 from counterfoil.core.statement import STATEMENT_TYPE, Statement, statement_from
 from counterfoil.core.tlog_proof import PROOF_HEADER
 from counterfoil.errors import TooLargeError
-from counterfoil.limits import DISPUTE_BYTES_MAX, FULL_STATEMENT_BYTES_MAX, RECEIPT_BYTES_MAX
+from counterfoil.limits import (
+    DISPUTE_BYTES_MAX,
+    FULL_STATEMENT_BYTES_MAX,
+    RECEIPT_BYTES_MAX,
+    REPORT_BYTES_MAX,
+)
 
-Kind = Literal["json", "tlog-proof", "consistency file", "checkpoint"]
+Kind = Literal["json", "report", "tlog-proof", "consistency file", "checkpoint"]
 
 # No document of ours is larger, but for full statements, and disputes that hold one.
 DOCUMENT_BYTES_MAX: Final = RECEIPT_BYTES_MAX
-VERIFIED_BYTES_MAX: Final = DISPUTE_BYTES_MAX
+# What is read to be verified: a page with a full statement in it.
+VERIFIED_BYTES_MAX: Final = REPORT_BYTES_MAX
+
+_REPORT_START: Final = b"<!doctype html>"
 
 
 def kind_of(data: bytes, name: str) -> Kind:
@@ -32,6 +40,8 @@ def kind_of(data: bytes, name: str) -> Kind:
     """
     if data.removeprefix(BOM_UTF8).lstrip().startswith((b"{", b"[")):
         return "json"
+    if data.startswith(_REPORT_START) or name.endswith(".html"):
+        return "report"
     if data.startswith(PROOF_HEADER.encode("ascii")):
         return "tlog-proof"
     if data.startswith(b"old "):
@@ -47,7 +57,7 @@ def read_document(data: bytes) -> Receipt | Statement | Dispute:
         MalformedError: where it is none of them.
         VerificationError: `unknown-type`.
     """
-    value = read_json(data, bytes_max=VERIFIED_BYTES_MAX, what="document")
+    value = read_json(data, bytes_max=DISPUTE_BYTES_MAX, what="document")
     kind = value.get("type") if isinstance(value, dict) else None
     if kind == DISPUTE_TYPE:
         return parse_dispute(data)

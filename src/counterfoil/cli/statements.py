@@ -13,6 +13,7 @@ from counterfoil.cli.context import Place, check_output, open_engine, place_opti
 from counterfoil.cli.files import write_output
 from counterfoil.cli.output import escape_json, hint, put
 from counterfoil.cli.periods import period_options
+from counterfoil.core.report import format_report
 from counterfoil.core.statement_verify import verify_statement
 from counterfoil.core.table import statement_table
 from counterfoil.engine.clock import HostClock
@@ -29,6 +30,7 @@ from counterfoil.engine.windows import Window
     "--full", is_flag=True, help="With every entry of the period, not the first and the last alone."
 )
 @click.option("--csv", "table", metavar="FILE", help="Write its entries there too, as a table; with --full.")
+@click.option("--html", "page", metavar="FILE", help="Write it there too, as a page for people.")
 @click.option("-o", "--output", metavar="FILE", help="Write it there instead of standard output.")
 @place_options
 def statement(
@@ -38,6 +40,7 @@ def statement(
     window: Window,
     output: str | None,
     table: str | None,
+    page: str | None,
     full: bool,
 ) -> None:
     """Make the statement of a period.
@@ -46,7 +49,7 @@ def statement(
     """
     if table is not None and not full:
         raise click.UsageError("--csv goes with --full: a light statement has not every entry")
-    for name in filter(None, (output, table)):
+    for name in filter(None, (output, table, page)):
         check_output(place, Path(name))
     with open_engine(place) as engine:
         stated = engine.statement(customer, window, now=HostClock()(), full=full)
@@ -55,6 +58,8 @@ def statement(
         # Only what verifies is shown.
         verified = verify_statement(stated.document, keys, customer_id=customer, allow_provisional=True)
         write_output(Path(table), "".join(statement_table(verified)).encode("utf-8"))
+    if page is not None:
+        write_output(Path(page), format_report(stated.document, keys, allow_provisional=True))
     if output is None:
         put(escape_json(stated.document.decode("utf-8")).encode("utf-8") + b"\n")
     else:

@@ -21,6 +21,7 @@ from counterfoil.cli.findings import (
     describe_checkpoint,
     describe_dispute,
     describe_receipt,
+    describe_report,
     describe_statement,
 )
 from counterfoil.cli.keys import key_option, read_keys
@@ -68,7 +69,7 @@ def verify(
 ) -> None:
     """Verify receipts, statements and dispute packets offline.
 
-    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a dispute packet, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
+    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a dispute packet, an HTML page with one of the first two in it, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
     every .json, .checkpoint and .tlog-proof is verified, in subfolders too. Several files of one log are held against each other.
     """
     check = _Check(read_keys(keys), origin, customer, allow_provisional)
@@ -155,6 +156,8 @@ class _Check:
     disputes: int = 0
     # Statements that show the first and the last entry of their period alone.
     light: int = 0
+    # Pages of another version, of which the document alone was verified.
+    unshown: int = 0
     # Receipts and statements that do not say whose log they are of.
     nameless: int = 0
     # Files in folders that are none of ours.
@@ -187,12 +190,31 @@ class _Check:
             )
         if kind == "tlog-proof":
             return self._receipt(name, _from_tlog_proof(name, data), kind)
-        document = read_document(data)
+        if kind == "report":
+            return self._report(name, data)
+        return self._document(name, read_document(data))
+
+    def _document(self, name: str, document: Receipt | Statement | Dispute) -> Finding:
         if isinstance(document, Statement):
             return self._statement(name, document)
         if isinstance(document, Dispute):
             return self._dispute(name, document)
         return self._receipt(name, document, "receipt")
+
+    def _report(self, name: str, page: bytes) -> Finding:
+        # Most of what is verified is no page, and starts faster without.
+        from counterfoil.core.report import verify_report  # noqa: PLC0415  -- see above
+
+        report = verify_report(
+            page,
+            self.keys,
+            origin=self.origin,
+            customer_id=self.customer,
+            allow_provisional=self.allow_provisional,
+        )
+        finding = self._document(name, read_document(report.document))
+        self.unshown += not report.shown_checked
+        return describe_report(finding, shown_checked=report.shown_checked)
 
     def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
         verified = verify_receipt(receipt, self.keys, origin=self.origin, customer_id=self.customer)
@@ -271,6 +293,8 @@ def _summarize(check: _Check, passed: int, refused: int, *, as_json: bool) -> No
         unchecked.append(f"what {plural(check.light, 'light statement')} leaves out (a full one, or audit)")
     if check.disputes:
         unchecked.append(f"what the other party says in {plural(check.disputes, 'dispute packet')}")
+    if check.unshown:
+        unchecked.append(f"what {plural(check.unshown, 'page')} of another version shows")
     if check.nameless:
         unchecked.append(f"the customer of {plural(check.nameless, 'document')}, which name none")
     if check.ignored:
