@@ -17,8 +17,8 @@ Verifying, anywhere, with nothing but the receipt and the operator's public key:
 >>> format_nano(verify_receipt(receipt, keys, customer_id="cust_001").entry.amount)
 '-12.5'
 
-What every auditor needs is imported at once; reports, disputes, the engine, the stores and the client of the HTTP
-API only when they are asked for.
+What every auditor needs is imported at once; reports, disputes, the engine, the stores and the client of the HTTP API
+only when they are asked for.
 """
 
 from importlib import import_module

@@ -1,5 +1,6 @@
 """`statement` makes what `verify` proves, and files of one log are held against each other."""
 
+import csv
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,19 @@ class TestStatement:
         [found] = kept("statement", "cust_001", "--from", "2026-01-01", "--to", now(), "--full").findings
         assert found["mode"] == "full"
         assert [item["entry"]["index"] for item in found["items"]] == ["0", "1", "2", "3", "4"]
+
+    def test_its_entries_may_be_written_as_a_table(self, kept):
+        period = ("--from", "2026-01-01", "--to", now())
+        assert kept("statement", "cust_001", *period, "--full", "-o", "s.json", "--csv", "s.csv").status == 0
+        with Path("s.csv").open(encoding="utf-8", newline="") as stream:
+            rows = [*csv.DictReader(stream)]
+        assert [row["amount"] for row in rows] == ["", "500", "-12.5", ""]
+        assert rows[2]["referenceId"] == "line 1"
+
+    def test_a_table_wants_every_entry(self, kept):
+        outcome = kept("statement", "cust_001", "--period", "2026-01", "--csv", "s.csv")
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert not Path("s.csv").exists()
 
     def test_a_period_that_goes_on_is_made_with_a_hint(self, kept):
         tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()

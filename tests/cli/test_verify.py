@@ -9,7 +9,7 @@ import pytest
 
 from counterfoil.core.checkpoint import sign_checkpoint
 from counterfoil.engine.engine import Engine
-from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, KEY_FILE_BYTES_MAX, RECEIPT_BYTES_MAX
+from counterfoil.limits import KEY_FILE_BYTES_MAX, RECEIPT_BYTES_MAX, REPORT_BYTES_MAX
 from counterfoil.storage.memory import MemoryStore
 from tests.cli.conftest import record_id, rewrite
 from tests.support import OPERATOR, FakeClock, delta, operator_named, seeded
@@ -95,7 +95,7 @@ class TestReceipts:
     def test_one_that_is_too_large_is_not_read(self, kept):
         Path("big.json").write_bytes(b"{}" + b" " * RECEIPT_BYTES_MAX)
         with Path("huge.json").open("wb") as stream:
-            stream.truncate(FULL_STATEMENT_BYTES_MAX + 1)
+            stream.truncate(REPORT_BYTES_MAX + 1)
         for name in ("big.json", "huge.json"):
             outcome = kept("verify", name, "--key", "operator.vkey")
             assert (outcome.status, outcome.code) == (13, "too-large")

@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ("README", "postgresql", "workers", "server", "backup")
 PAGES = [
     ROOT / "README.md",
-    *(ROOT / "docs" / name for name in ("tutorial.md", "cli.md")),
+    *(ROOT / "docs" / name for name in ("tutorial.md", "cli.md", "auditing.md")),
     *(ROOT / "docs" / "operations" / f"{name}.md" for name in GUIDES),
     *(ROOT / "docs" / "api" / f"{name}.md" for name in ("README", "reference")),
 ]

@@ -8,18 +8,27 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from typing import Final, Literal
 
+from counterfoil.core.dispute import DISPUTE_TYPE, Dispute, parse_dispute
 from counterfoil.core.encoding import read_json
 from counterfoil.core.receipt import Receipt, receipt_from
 from counterfoil.core.statement import STATEMENT_TYPE, Statement, statement_from
 from counterfoil.core.tlog_proof import PROOF_HEADER
 from counterfoil.errors import TooLargeError
-from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, RECEIPT_BYTES_MAX
+from counterfoil.limits import (
+    DISPUTE_BYTES_MAX,
+    FULL_STATEMENT_BYTES_MAX,
+    RECEIPT_BYTES_MAX,
+    REPORT_BYTES_MAX,
+)
 
-Kind = Literal["json", "tlog-proof", "consistency file", "checkpoint"]
+Kind = Literal["json", "report", "tlog-proof", "consistency file", "checkpoint"]
 
-# No document of ours is larger, but for full statements.
+# No document of ours is larger, but for full statements, and disputes that hold one.
 DOCUMENT_BYTES_MAX: Final = RECEIPT_BYTES_MAX
-STATEMENT_BYTES_MAX: Final = FULL_STATEMENT_BYTES_MAX
+# What is read to be verified: a page with a full statement in it.
+VERIFIED_BYTES_MAX: Final = REPORT_BYTES_MAX
+
+_REPORT_START: Final = b"<!doctype html>"
 
 
 def kind_of(data: bytes, name: str) -> Kind:
@@ -31,6 +40,8 @@ def kind_of(data: bytes, name: str) -> Kind:
     """
     if data.removeprefix(BOM_UTF8).lstrip().startswith((b"{", b"[")):
         return "json"
+    if data.startswith(_REPORT_START) or name.endswith(".html"):
+        return "report"
     if data.startswith(PROOF_HEADER.encode("ascii")):
         return "tlog-proof"
     if data.startswith(b"old "):
@@ -38,17 +49,24 @@ def kind_of(data: bytes, name: str) -> Kind:
     return "json" if name.endswith(".json") else "checkpoint"
 
 
-def read_document(data: bytes) -> Receipt | Statement:
-    """Read a receipt or a statement, whichever its type says it is.
+def read_document(data: bytes) -> Receipt | Statement | Dispute:
+    """Read a receipt, a statement or a dispute packet, whichever its type says it is.
 
     Raises:
         TooLargeError: where a bound is passed.
-        MalformedError: where it is neither.
+        MalformedError: where it is none of them.
         VerificationError: `unknown-type`.
     """
-    value = read_json(data, bytes_max=STATEMENT_BYTES_MAX, what="document")
-    if isinstance(value, dict) and value.get("type") == STATEMENT_TYPE:
+    value = read_json(data, bytes_max=DISPUTE_BYTES_MAX, what="document")
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind == DISPUTE_TYPE:
+        return parse_dispute(data)
+    if kind == STATEMENT_TYPE:
+        if len(data) > FULL_STATEMENT_BYTES_MAX:
+            raise TooLargeError(f"statement has over {FULL_STATEMENT_BYTES_MAX} bytes")
         return statement_from(value, len(data))
     if len(data) > DOCUMENT_BYTES_MAX:
-        raise TooLargeError(f"document has over {DOCUMENT_BYTES_MAX} bytes, and is no statement")
+        raise TooLargeError(
+            f"document has over {DOCUMENT_BYTES_MAX} bytes, and is neither a statement nor a dispute"
+        )
     return receipt_from(value)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.dispute import VerifiedDispute
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
 from counterfoil.core.statement import FULL
@@ -97,6 +98,35 @@ def describe_statement(verified: VerifiedStatement) -> Finding:
     return Finding(
         f"statement, {verified.mode}, {so_far}; customer {_customer(verified.customer_id)}", facts, lines
     )
+
+
+def describe_dispute(verified: VerifiedDispute) -> Finding:
+    """Say what a verified dispute packet proves: our side, and that these are the differences to the rows."""
+    statement, comparison = verified.statement, verified.comparison
+    found, unit = describe_statement(statement), statement.unit
+    totals = {
+        "ours": format_nano(comparison.ours),
+        "theirs": format_nano(comparison.theirs),
+        "difference": format_nano(comparison.difference),
+        "differences": len(comparison.differences),
+    }
+    lines = [
+        f"ours             {totals['ours']} {unit}, proven",
+        f"theirs           {totals['theirs']} {unit}, as they say, in {len(verified.rows):,} rows",
+        f"difference       {totals['difference']} {unit}, named by {totals['differences']:,} differences",
+    ]
+    return Finding(
+        f"dispute packet with a {found.words}",
+        {**found.facts, "kind": "dispute", **totals},
+        [*found.lines, *lines],
+    )
+
+
+def describe_report(finding: Finding, *, shown_checked: bool) -> Finding:
+    """Say what a page proves: what the document in it does, and whether it shows that and nothing else."""
+    shown = "the page shows this" if shown_checked else "what the page shows was not checked"
+    facts = finding.facts | {"shownChecked": shown_checked}
+    return Finding(f"{finding.words}; {shown}", facts, finding.lines)
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Finding:

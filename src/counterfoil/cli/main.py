@@ -87,6 +87,7 @@ root: Final = LazyGroup(
         "receipts": "receipts:receipts",
         "statement": "statements:statement",
         "pack": "packs:pack",
+        "compare": "compare:compare",
         "checkpoints": "checkpoints:checkpoints",
         "consistency": "main:consistency",
         "verify": "verify:verify",

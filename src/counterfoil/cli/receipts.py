@@ -13,6 +13,7 @@ import click
 from counterfoil.cli.context import Place, check_output, open_engine, place_options
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, escape_json, plural, put, say
+from counterfoil.core.report import format_report
 from counterfoil.errors import CounterfoilError, EngineError
 
 
@@ -22,23 +23,30 @@ from counterfoil.errors import CounterfoilError, EngineError
 )
 @click.argument("record_id")
 @click.option("-o", "--output", metavar="FILE", help="Write it there instead of standard output.")
+@click.option("--html", "page", metavar="FILE", help="Write it there too, as a page for people.")
 @click.option(
     "--tlog-proof",
     metavar="DIR",
     help="Write the proof for other tools too: DIR/RECORD_ID.tlog-proof, and the record that it proves as .entry.",
 )
 @place_options
-def receipt(place: Place, record_id: str, output: str | None, tlog_proof: str | None) -> None:
+def receipt(
+    place: Place, record_id: str, *, output: str | None, page: str | None, tlog_proof: str | None
+) -> None:
     """Make the receipt of one record.
 
     Whoever holds it and the operator's key verifies it offline, now and in ten years.
     """
     with open_engine(place) as engine:
         proven = engine.receipt(record_id)
+        keys = engine.operator.keys
     if tlog_proof is not None:
         folder = make_folder(Path(tlog_proof))
         write_output(folder / f"{proven.record_id}.tlog-proof", proven.tlog_proof.encode("utf-8"))
         write_output(folder / f"{proven.record_id}.entry", proven.data)
+    if page is not None:
+        check_output(place, Path(page))
+        write_output(Path(page), format_report(proven.receipt, keys))
     if output is None:
         put(escape_json(proven.receipt.decode("utf-8")).encode("utf-8") + b"\n")
     else:

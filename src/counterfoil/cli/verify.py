@@ -14,13 +14,21 @@ from typing import Final
 
 import click
 
-from counterfoil.cli.documents import STATEMENT_BYTES_MAX, kind_of, read_document
+from counterfoil.cli.documents import VERIFIED_BYTES_MAX, kind_of, read_document
 from counterfoil.cli.files import describe_os_error, read_input
-from counterfoil.cli.findings import Finding, describe_checkpoint, describe_receipt, describe_statement
+from counterfoil.cli.findings import (
+    Finding,
+    describe_checkpoint,
+    describe_dispute,
+    describe_receipt,
+    describe_report,
+    describe_statement,
+)
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, json_option, plural, quoted, say, worst
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.crosscheck import CrossCheck, items_of
+from counterfoil.core.dispute import Dispute, verify_dispute
 from counterfoil.core.entry import parse_entry, require_known_type
 from counterfoil.core.receipt import ProvenEntry, Receipt, verify_receipt
 from counterfoil.core.reference import parse_origin
@@ -59,9 +67,9 @@ def verify(
     allow_provisional: bool,
     as_json: bool,
 ) -> None:
-    """Verify receipts and statements offline.
+    """Verify receipts, statements and dispute packets offline.
 
-    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
+    It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a dispute packet, an HTML page with one of the first two in it, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
     every .json, .checkpoint and .tlog-proof is verified, in subfolders too. Several files of one log are held against each other.
     """
     check = _Check(read_keys(keys), origin, customer, allow_provisional)
@@ -144,8 +152,12 @@ class _Check:
     allow_provisional: bool
     receipts: int = 0
     statements: int = 0
+    # Of the statements, those of dispute packets.
+    disputes: int = 0
     # Statements that show the first and the last entry of their period alone.
     light: int = 0
+    # Pages of another version, of which the document alone was verified.
+    unshown: int = 0
     # Receipts and statements that do not say whose log they are of.
     nameless: int = 0
     # Files in folders that are none of ours.
@@ -162,7 +174,7 @@ class _Check:
                 contradicts one before it.
             OSError: where it cannot be read.
         """
-        data = read_input(name, STATEMENT_BYTES_MAX)
+        data = read_input(name, VERIFIED_BYTES_MAX)
         kind = kind_of(data, name)
         if kind == "json" and name.endswith(_RECORD_SUFFIX):
             raise VerificationError(
@@ -178,10 +190,31 @@ class _Check:
             )
         if kind == "tlog-proof":
             return self._receipt(name, _from_tlog_proof(name, data), kind)
-        document = read_document(data)
+        if kind == "report":
+            return self._report(name, data)
+        return self._document(name, read_document(data))
+
+    def _document(self, name: str, document: Receipt | Statement | Dispute) -> Finding:
         if isinstance(document, Statement):
             return self._statement(name, document)
+        if isinstance(document, Dispute):
+            return self._dispute(name, document)
         return self._receipt(name, document, "receipt")
+
+    def _report(self, name: str, page: bytes) -> Finding:
+        # Most of what is verified is no page, and starts faster without.
+        from counterfoil.core.report import verify_report  # noqa: PLC0415  -- see above
+
+        report = verify_report(
+            page,
+            self.keys,
+            origin=self.origin,
+            customer_id=self.customer,
+            allow_provisional=self.allow_provisional,
+        )
+        finding = self._document(name, read_document(report.document))
+        self.unshown += not report.shown_checked
+        return describe_report(finding, shown_checked=report.shown_checked)
 
     def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
         verified = verify_receipt(receipt, self.keys, origin=self.origin, customer_id=self.customer)
@@ -203,6 +236,21 @@ class _Check:
         self.light += verified.mode == LIGHT
         self.nameless += verified.customer_id is None
         return describe_statement(verified)
+
+    def _dispute(self, name: str, dispute: Dispute) -> Finding:
+        verified = verify_dispute(
+            dispute,
+            self.keys,
+            origin=self.origin,
+            customer_id=self.customer,
+            allow_provisional=self.allow_provisional,
+        )
+        statement = verified.statement
+        self.seen.take(name, statement.checkpoint, items_of(dispute.statement), statement.customer_id)
+        self.statements += 1
+        self.disputes += 1
+        self.nameless += statement.customer_id is None
+        return describe_dispute(verified)
 
     def _checkpoint(self, name: str, checkpoint: Checkpoint) -> Finding:
         self.keys.verify(checkpoint)
@@ -243,6 +291,10 @@ def _summarize(check: _Check, passed: int, refused: int, *, as_json: bool) -> No
     ]
     if check.light:
         unchecked.append(f"what {plural(check.light, 'light statement')} leaves out (a full one, or audit)")
+    if check.disputes:
+        unchecked.append(f"what the other party says in {plural(check.disputes, 'dispute packet')}")
+    if check.unshown:
+        unchecked.append(f"what {plural(check.unshown, 'page')} of another version shows")
     if check.nameless:
         unchecked.append(f"the customer of {plural(check.nameless, 'document')}, which name none")
     if check.ignored:

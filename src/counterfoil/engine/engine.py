@@ -10,9 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint, KeySet
+from counterfoil.core.compare import Charge
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.reference import check_tenant, parse_record_id
-from counterfoil.engine import balances, customers, deltas, packs, prove, published, references, statements
+from counterfoil.engine import (
+    balances,
+    customers,
+    deltas,
+    disputes,
+    packs,
+    prove,
+    published,
+    references,
+    statements,
+)
 from counterfoil.engine.audit import Progress, audit_log
 from counterfoil.engine.checkpoint import Checkpointed, checkpoint_many
 from counterfoil.engine.customers import CustomerRecord, CustomerView
@@ -317,6 +328,29 @@ class Engine:
             balances.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
         return statements.statement(
             self._store, self.operator, self.tenant, log, window, full=full, with_open=with_open
+        )
+
+    def compare(
+        self,
+        customer_id: str,
+        window: Window,
+        rows: Sequence[Charge],
+        *,
+        now: int | None,
+        window_seconds: int,
+    ) -> disputes.Compared:
+        """Compare a window with the other party's charges; see `counterfoil.engine.disputes.compared`.
+
+        Raises:
+            CounterfoilError: as `statement` with every entry, and as `compared`.
+        """
+        return disputes.compared(
+            self.statement(customer_id, window, now=now, full=True),
+            self.log_of(customer_id),
+            self.operator.keys,
+            rows,
+            lambda record_id, size: self.receipt(record_id, size=size),
+            window_seconds=window_seconds,
         )
 
     def pack_lines(

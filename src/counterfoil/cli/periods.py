@@ -1,0 +1,48 @@
+"""The period that a command is about: `--period`, or `--from` and `--to`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from counterfoil.core.timestamp import read_time, to_microseconds
+from counterfoil.engine.windows import Window, parse_month
+from counterfoil.errors import EngineError
+
+
+def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a period; it is called with a `Window` as `window`."""
+
+    @wraps(command)
+    def with_window(
+        *args: Any,  # noqa: ANN401  -- passed on
+        period: str | None,
+        start: str | None,
+        end: str | None,
+        **kwargs: Any,  # noqa: ANN401  -- passed on
+    ) -> Any:  # noqa: ANN401  -- passed on
+        return command(*args, window=_window(period, start, end), **kwargs)
+
+    for name, parameter, metavar, words in (
+        ("--to", "end", "T", "The first instant behind it."),
+        ("--from", "start", "T", "The first instant of another period."),
+        ("--period", "period", "YYYY-MM", "A UTC month."),
+    ):
+        with_window = click.option(name, parameter, metavar=metavar, help=words)(with_window)
+    return with_window
+
+
+def _window(period: str | None, start: str | None, end: str | None) -> Window:
+    if period is not None and start is None and end is None:
+        return parse_month(period)
+    if period is not None or start is None or end is None:
+        raise click.UsageError("name a month with --period, or another period with --from and --to")
+    window = Window(
+        to_microseconds(read_time(start, field="from")), to_microseconds(read_time(end, field="to"))
+    )
+    if window.start >= window.end:
+        raise EngineError("invalid-field", "the period ends before it begins", field="to")
+    return window
