@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tests.bench.auditing import audit_packs, statements
 from tests.bench.batches import batch_record
 from tests.bench.checkpointing import checkpoint_many
 from tests.bench.growth import one_log
@@ -38,11 +39,13 @@ class Measure(NamedTuple):
 MEASURES = {
     "verify": Measure(verify, 5_000, 50_000),
     "tree": Measure(tree, 1_000_000, 10_000_000),
+    "audit_packs": Measure(audit_packs, 100_000, 1_000_000),
     "cold_start": Measure(cold_start, 20, 50),
     "single_records": Measure(single_records, 12_800, 51_200, DATABASES),
     "batch_record": Measure(batch_record, 100_000, 1_000_000, DATABASES),
     "checkpoint_many": Measure(checkpoint_many, 100_000, 1_000_000, DATABASES, runs=1),
     "one_log": Measure(one_log, 1_000_000, 10_000_000, DATABASES, runs=1),
+    "statements": Measure(statements, 1_000_000, 10_000_000, DATABASES, runs=1),
     "serve_writes": Measure(serve_writes, 20_000, 100_000, DATABASES),
     "serve_reads": Measure(serve_reads, 1_000_000, 10_000_000, DATABASES, runs=1),
     "stored": Measure(stored, 1_000_000, 5_000_000, DATABASES, runs=1),

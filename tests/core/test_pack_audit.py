@@ -440,6 +440,15 @@ class TestShares:
         assert respelled != lines
         assert findings(respelled) == (ALL_WELL, "ok")
 
+    @pytest.mark.parametrize("first", ["entry", "details", "checkpoint"])
+    def test_a_line_that_would_be_two_begins_no_log_and_ends_no_pack(self, first):
+        for second in ("log", "end"):
+            line = f'{{"{first}":"","{second}":"{LAST.origin}"}}'.encode()
+            for place, log in ((5, FIRST), (16, LOG)):
+                lines = written(pack_of(FIRST, LOG, LAST))
+                lines[place:place] = [line]
+                assert findings(lines) == ({**ALL_WELL, log.origin: "malformed"}, "ok")
+
     def test_a_pack_that_changed_between_two_readings_is_refused(self):
         first, second = (written(pack_of(*logs)) for logs in ([FIRST, LOG], [FIRST, LOG, LAST]))
         parts = [

@@ -31,8 +31,8 @@ from counterfoil.errors import (
 
 # Complete tiles are nobody's here; they are dropped each time that so many entries were read.
 _TILES_KEPT_ENTRIES: Final = 4_096
-# Without one of these a line begins no log and ends no pack: JSON spells a name in no other way.
-_MARKS: Final = (b'"log"', b'"end"', b"\\u")
+# A line that begins so begins no log and ends no pack, whatever follows: a log that is passed over is passed over faster.
+_INNER: Final = (b'{"details"', b'{"entry"', b'{"checkpoint"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class _Reading:
         except CounterfoilError as error:
             self.give_up(error)
             return None
-        if self._passing and not any(mark in data for mark in _MARKS):
+        if self._passing and data.startswith(_INNER):
             return None
         return self._judge(data, self._operator)
 
