@@ -112,12 +112,7 @@ class VerifiedReceipt:
 
 @dataclass(frozen=True, slots=True)
 class FetchedStatement:
-    """A statement that verified under the pinned keys, of the customer and the period that were asked for.
-
-    Attributes:
-        data: its bytes as they came, to be kept or handed on.
-        verified: what it proves.
-    """
+    """The bytes of a statement of the customer and period that were asked for, and what it proves under the pinned keys."""
 
     data: bytes = field(repr=False)
     verified: VerifiedStatement

@@ -68,7 +68,7 @@ KINDS: Final[dict[str, Kind]] = {
         (
             "unknown-type", "unknown-key", "bad-signature", "wrong-origin", "index-mismatch", "root-mismatch",
             "inconsistent", "details-mismatch", "time-order", "totals-mismatch", "duplicate-key", "missing-seal", "fork",
-            "nothing-checked",
+            "nothing-checked", "incomplete-period",
         ),
         _UNPROVEN,
     ),
