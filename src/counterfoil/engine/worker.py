@@ -41,7 +41,11 @@ class Worked(NamedTuple):
 
 
 def work_through(
-    store: Store, operator: Operator, *, stopped: Callable[[], bool] = lambda: False
+    store: Store,
+    operator: Operator,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    round_logs: int | None = None,
 ) -> Iterator[Worked]:
     """Checkpoint everything that is due and that nobody else has claimed; yield what became of each log.
 
@@ -50,12 +54,15 @@ def work_through(
     Args:
         store: whose logs.
         operator: who signs; the store's owner.
-        stopped: asked before each round of at most 1,000 logs.
+        stopped: asked before each round.
+        round_logs: how many logs share the transactions of a round, 1,000 where nothing is said: fewer hold their locks for less
+            time, and on SQLite the lock of the store.
 
     Raises:
         EngineError: what the store says; rounds that were yielded stand, and what else was claimed is due again in a
             minute.
     """
+    limit = round_logs or ROUND_LOGS
     more = True
     while more:
         more = False
@@ -63,12 +70,12 @@ def work_through(
         for closing in (False, True):
             if stopped():
                 return
-            claims = _claim(store, closing=closing)
+            claims = _claim(store, limit, closing=closing)
             if not claims and not closing:
                 claims = _claim_busy(store)
             # A round that is not full had all there was.  To ask again at once would give a busy log a checkpoint
             # for every few entries.
-            more = more or len(claims) == ROUND_LOGS
+            more = more or len(claims) == limit
             yield from _checkpoint(store, operator, claims, closing=closing)
 
 
@@ -83,11 +90,11 @@ def _checkpoint(
             yield Worked(claim, closing, outcome)
 
 
-def _claim(store: Store, *, closing: bool) -> list[Claim]:
+def _claim(store: Store, limit: int, *, closing: bool) -> list[Claim]:
     def claim(transaction: WriteTransaction) -> list[Claim]:
         take = transaction.claim_to_close if closing else transaction.claim
         now = transaction.now()
-        return take(now, now + CLAIM_SECONDS * 1_000_000, limit=ROUND_LOGS)
+        return take(now, now + CLAIM_SECONDS * 1_000_000, limit=limit)
 
     return transact(store, claim)
 

@@ -26,6 +26,8 @@ _BREATH_SECONDS: Final = 1.0
 # Checkpointing rests so many times as long as it took: it shares the machine, and on SQLite the lock, with those who
 # record, and an entry more under a checkpoint costs less than a checkpoint more.
 _RESTS: Final = 4
+# Who records waits for the lock of a round on SQLite: a round of so many holds it for some milliseconds at a time.
+_ROUND_LOGS: Final = 100
 
 
 class Stop(Protocol):
@@ -86,7 +88,8 @@ def keep_working(
 def _checkpoint(store: Store, operator: Operator, stop: Stop) -> None:
     """Work through what is due, and log what became of it."""
     signed = 0
-    for claim, _, outcome in work_through(store, operator, stopped=stop.is_wanted):
+    worked = work_through(store, operator, stopped=stop.is_wanted, round_logs=_ROUND_LOGS)
+    for claim, _, outcome in worked:
         if isinstance(outcome, CounterfoilError):
             facts = {
                 "code": outcome.code,
