@@ -41,7 +41,7 @@ def assert_span(span, deltas):
     start, end = span.window
     inside = [each for each in deltas if start <= each.time < end]
     before = [each for each in deltas if each.time < start]
-    assert span.recorded == len(inside)
+    assert span.deltas == len(inside)
     assert span.amount == sum(each.amount for each in inside)
     assert span.credits == sum(each.amount for each in inside if each.amount > 0)
     assert span.opening.balance == sum(each.amount for each in before)
@@ -62,7 +62,7 @@ class TestMonths:
         view = engine.customer_view("alice", [*months_of(deltas), ALWAYS])
         *months, always = view.spans
         assert sum(span.amount for span in months) == always.amount == view.record.balance
-        assert sum(span.recorded for span in months) == always.recorded == view.record.count == len(deltas)
+        assert sum(span.deltas for span in months) == always.deltas == view.record.count == len(deltas)
         assert sum(span.verified for span in months) == view.record.verified_count
 
     def test_one_alone_is_as_in_a_breakdown(self, history):
@@ -96,7 +96,7 @@ class TestDerive:
             inside = [each for each in deltas if window.start <= each.time < window.end]
             derived = engine.derive("alice", window, parts=split(window, "week"), starting_balance=7)
             assert derived.computed == 7 + sum(each.amount for each in inside)
-            assert derived.count == len(inside) == sum(part.recorded for part in derived.breakdown)
+            assert derived.deltas == len(inside) == sum(part.deltas for part in derived.breakdown)
             assert derived.verified == sum(each.sealed_at is not None for each in inside)
             assert derived.newest == (f"0x{derived.log.hex()}.{inside[-1].index}" if inside else None)
 
@@ -109,7 +109,7 @@ class TestDerive:
                 other.amount for other in deltas if other.index <= each.index
             )
             assert derived.computed == sum(other.amount for other in deltas)
-            assert derived.count == sum(other.index > each.index for other in deltas)
+            assert derived.deltas == sum(other.index > each.index for other in deltas)
 
     def test_a_checkpoint_is_named_by_its_root_or_its_id(self, history):
         engine, deltas = history
@@ -118,7 +118,7 @@ class TestDerive:
             by_id = engine.derive_from("alice", f"chk_{reference}.{checkpoint.size}")
             assert by_id == engine.derive_from("alice", checkpoint.root.hex())
             assert by_id == engine.derive_from("alice", f"0x{checkpoint.root.hex().upper()}")
-            assert by_id.count == sum(each.index >= checkpoint.size for each in deltas)
+            assert by_id.deltas == sum(each.index >= checkpoint.size for each in deltas)
 
     def test_a_start_that_is_not_the_customers_is_not_found(self, engine):
         engine.record(delta())

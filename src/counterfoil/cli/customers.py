@@ -127,10 +127,10 @@ def _show_month(record: CustomerRecord, span: Span) -> None:
     say()
     _say_line("month", month_of(span.window.start))
     _say_line("opening balance", f"{format_nano(span.opening.balance)} {unit}")
-    _say_line("recorded", f"{plural(span.recorded, 'delta')}, {format_nano(span.amount)} {unit}")
+    _say_line("recorded", f"{plural(span.deltas, 'delta')}, {format_nano(span.amount)} {unit}")
     _say_line("closing balance", f"{format_nano(span.closing.balance)} {unit}")
     _say_line("verified in it", plural(span.verified, "delta"))
-    if not span.recorded:
+    if not span.deltas:
         _say_line("most recent", f"{record.most_recent_active_period}, the last month with a delta in it")
 
 
@@ -141,7 +141,7 @@ def _show_months(spans: Sequence[Span], unit: str) -> None:
         say(
             _MONTH_ROW.format(
                 month_of(span.window.start),
-                span.recorded,
+                span.deltas,
                 span.verified,
                 format_nano(span.credits),
                 format_nano(span.debits),
@@ -200,7 +200,7 @@ def _viewed(view: CustomerView) -> dict[str, object]:
 def _month(span: Span) -> dict[str, object]:
     return {
         "period": month_of(span.window.start),
-        "recordedThisPeriod": span.recorded,
+        "recordedThisPeriod": span.deltas,
         "recordedAmountThisPeriod": format_nano(span.amount),
         "verifiedThisPeriod": span.verified,
         "openingBalance": format_nano(span.opening.balance),

@@ -18,6 +18,7 @@ from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.details import verify_commitment
 from counterfoil.core.entry import SEAL, Entry, check_later
 from counterfoil.core.merkle import leaf_hash, verify_inclusion, verify_range
+from counterfoil.core.movement import Movement
 from counterfoil.core.receipt import ProvenEntry, verify_customer
 from counterfoil.core.statement import FULL, Statement, parse_statement
 from counterfoil.core.timestamp import parse_time
@@ -48,7 +49,7 @@ _NOTHING: Final = Totals(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedStatement:
+class VerifiedStatement(Movement):
     """What a statement proves of its period.
 
     Attributes:
@@ -76,21 +77,6 @@ class VerifiedStatement:
     checkpoint: Checkpoint
     items: tuple[ProvenEntry, ...]
     inside: tuple[ProvenEntry, ...]
-
-    @property
-    def deltas(self) -> int:
-        """How many deltas the period has."""
-        return self.closing.count - self.opening.count
-
-    @property
-    def credits(self) -> int:
-        """Sum of the positive amounts of the period, in nano."""
-        return self.closing.credits - self.opening.credits
-
-    @property
-    def debits(self) -> int:
-        """Sum of the negated negative amounts of the period, in nano."""
-        return self.closing.debits - self.opening.debits
 
 
 def verify_statement(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.encoding import excerpt
 from counterfoil.core.entry import DELTA, Entry
+from counterfoil.core.movement import Movement
 from counterfoil.core.reference import format_record_id, parse_record_id
 from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.checkpoint import Checkpointed, Outcome, checkpoint_many
@@ -26,7 +27,7 @@ from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(Movement):
     """What a scope of one customer adds up to.
 
     Attributes:
@@ -52,28 +53,13 @@ class Derived:
     breakdown: tuple[Span, ...]
 
     @property
-    def count(self) -> int:
-        """Deltas in the scope."""
-        return self.closing.count - self.opening.count
-
-    @property
-    def credits(self) -> int:
-        """Sum of their positive amounts, in nano."""
-        return self.closing.credits - self.opening.credits
-
-    @property
-    def debits(self) -> int:
-        """Sum of their negated negative amounts, in nano."""
-        return self.closing.debits - self.opening.debits
-
-    @property
     def computed(self) -> int:
         """The starting balance and everything in the scope, in nano."""
-        return self.starting_balance + self.credits - self.debits
+        return self.starting_balance + self.amount
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodReceipt:
+class PeriodReceipt(Movement):
     """What a window adds up to under one checkpoint.
 
     Attributes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from counterfoil.core.entry import SEAL, Entry
+from counterfoil.core.movement import Movement
 from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.store import Head, ReadTransaction, StoredEntry
 from counterfoil.engine.stored import log_corrupt, read_entry, read_last, read_stored
@@ -55,7 +56,7 @@ START: Final = Mark(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Span(Movement):
     """What happened in a window.
 
     Attributes:
@@ -71,26 +72,6 @@ class Span:
     closing: Mark
     verified_opening: Mark
     verified_closing: Mark
-
-    @property
-    def recorded(self) -> int:
-        """Deltas accepted in the window."""
-        return self.closing.count - self.opening.count
-
-    @property
-    def credits(self) -> int:
-        """Sum of the positive amounts of these, in nano."""
-        return self.closing.credits - self.opening.credits
-
-    @property
-    def debits(self) -> int:
-        """Sum of the negated negative amounts of these, in nano."""
-        return self.closing.debits - self.opening.debits
-
-    @property
-    def amount(self) -> int:
-        """Signed sum of the amounts of these, in nano."""
-        return self.credits - self.debits
 
     @property
     def verified(self) -> int:

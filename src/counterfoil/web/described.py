@@ -51,7 +51,7 @@ def of_view(view: CustomerView) -> Members:
         **of_record(record),
         "latestCheckpoint": latest,
         "period": month_of(span.window.start),
-        "recordedThisPeriod": span.recorded,
+        "recordedThisPeriod": span.deltas,
         "recordedAmountThisPeriod": amount(span.amount),
         "verifiedThisPeriod": span.verified,
         "openingBalance": amount(span.opening.balance),
@@ -63,7 +63,7 @@ def of_span(span: Span) -> Members:
     """Describe what happened in a part of a window."""
     return {
         **of_window(span.window),
-        "deltaCount": span.recorded,
+        "deltaCount": span.deltas,
         "credits": amount(span.credits),
         "debits": amount(span.debits),
         "netChange": amount(span.amount),

@@ -129,7 +129,7 @@ def derive(
             "customerId": customer_id,
             **_of_derived(found),
             "deltas": [of_delta(item) for item in items],
-            "pagination": {"limit": limit, "offset": offset, "total": found.count},
+            "pagination": {"limit": limit, "offset": offset, "total": found.deltas},
         }
     )
 
@@ -305,8 +305,8 @@ def _of_derived(found: Derived) -> dict[str, object]:
         "unit": found.unit,
         "startingBalance": amount(found.starting_balance),
         "computedBalance": amount(found.computed),
-        "deltaCount": found.count,
-        "deltasCount": found.count,
+        "deltaCount": found.deltas,
+        "deltasCount": found.deltas,
         "verifiedCount": found.verified,
         "credits": amount(found.credits),
         "debits": amount(found.debits),

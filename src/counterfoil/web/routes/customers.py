@@ -111,7 +111,7 @@ def read_customer(
             **of_view(view),
             "recentActivity": {
                 "items": [of_delta(item) for item in items],
-                "pagination": pages(delta_page, delta_limit, span.recorded),
+                "pagination": pages(delta_page, delta_limit, span.deltas),
             },
         }
     )

@@ -81,14 +81,13 @@ def _described(caller: Caller, services: Services, customer_id: str, scope: Name
 
 
 def _totals(found: Found) -> dict[str, object]:
-    count = found.closing.count - found.opening.count
     return {
-        "deltaCount": count,
-        "deltasCount": count,
+        "deltaCount": found.deltas,
+        "deltasCount": found.deltas,
         "pendingCount": found.pending,
         "startingBalance": amount(found.opening.balance),
         "finalBalance": amount(found.closing.balance),
-        "netChange": amount(found.closing.balance - found.opening.balance),
-        "credits": amount(found.closing.credits - found.opening.credits),
-        "debits": amount(found.closing.debits - found.opening.debits),
+        "netChange": amount(found.amount),
+        "credits": amount(found.credits),
+        "debits": amount(found.debits),
     }
