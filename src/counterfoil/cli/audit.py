@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from counterfoil.cli.context import Place, place_options
+from counterfoil.cli.findings import describe_audit
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
 from counterfoil.cli.pack_audit import audit_packs
@@ -126,27 +127,12 @@ class _Audited:
         self._entries += report.entries
         self._uncovered += uncovered
         self._absent += report.details_absent
+        described = describe_audit(report)
         if self._as_json:
-            emit(
-                {
-                    "customerReference": reference,
-                    "result": "ok",
-                    "origin": report.origin,
-                    "entries": report.entries,
-                    "deltas": report.deltas,
-                    "checkpoints": report.checkpoints,
-                    "detailsChecked": report.details_checked,
-                    "detailsAbsent": report.details_absent,
-                    "notCovered": uncovered,
-                    "verifiedThroughAt": report.verified_through_at,
-                }
-            )
-            return
-        rest = f", {uncovered:,} behind them unsigned" if uncovered else ""
-        say(
-            f"holds    {reference}  {plural(report.deltas, 'delta')}, {plural(report.checkpoints, 'checkpoint')}{rest}; "
-            f"complete through {report.verified_through_at}"
-        )
+            named = {"customerReference": reference, "result": "ok", "origin": report.origin}
+            emit({**named, **described.facts})
+        else:
+            say(f"holds    {reference}  {described.words}")
 
     def summarize(self) -> None:
         unchecked = ["that the log was not set back together with its checkpoints"]

@@ -1,4 +1,4 @@
-"""What verified documents prove: in words, and as members of a JSON object.  Imports `core` only.
+"""What verified documents and audits prove: in words, and as members of a JSON object.  Of ours it imports `core` and `output`.
 
 Source: docs/spec/receipt.md, docs/spec/statement.md#result, docs/spec/checkpoint.md.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from counterfoil.cli.output import plural
 from counterfoil.core.amount import format_nano
+from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.dispute import VerifiedDispute
 from counterfoil.core.entry import DELTA
@@ -143,3 +145,23 @@ def _place(checkpoint: Checkpoint) -> dict[str, object]:
 
 def _customer(proven: str | None) -> str:
     return "not checked" if proven is None else proven
+
+
+def describe_audit(report: AuditReport) -> Finding:
+    """Say what the audit of a log found."""
+    uncovered = report.entries - report.covered
+    rest = f", {uncovered:,} behind them unsigned" if uncovered else ""
+    facts: dict[str, object] = {
+        "entries": report.entries,
+        "deltas": report.deltas,
+        "checkpoints": report.checkpoints,
+        "detailsChecked": report.details_checked,
+        "detailsAbsent": report.details_absent,
+        "notCovered": uncovered,
+        "verifiedThroughAt": report.verified_through_at,
+    }
+    return Finding(
+        f"{plural(report.deltas, 'delta')}, {plural(report.checkpoints, 'checkpoint')}{rest}; "
+        f"complete through {report.verified_through_at}",
+        facts,
+    )

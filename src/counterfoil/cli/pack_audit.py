@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from counterfoil.cli.files import describe_os_error
+from counterfoil.cli.findings import describe_audit
 from counterfoil.cli.held import read_state, write_state
 from counterfoil.cli.output import Progress, emit, plural, quoted, say, worst
 from counterfoil.cli.pack_auditors import Audit, Finding, findings_of, open_pack
@@ -130,27 +131,11 @@ class _Audited:
         self._details += report.details_absent
         if report.newest is not None:
             self.newest[finding.origin] = report.newest
+        described = describe_audit(report)
         if self._as_json:
-            emit(
-                {
-                    "file": name,
-                    "origin": finding.origin,
-                    "result": "ok",
-                    "entries": report.entries,
-                    "deltas": report.deltas,
-                    "checkpoints": report.checkpoints,
-                    "detailsChecked": report.details_checked,
-                    "detailsAbsent": report.details_absent,
-                    "notCovered": uncovered,
-                    "verifiedThroughAt": report.verified_through_at,
-                }
-            )
-            return
-        rest = f", {uncovered:,} behind them unsigned" if uncovered else ""
-        say(
-            f"holds    {finding.origin}  {plural(report.deltas, 'delta')}, "
-            f"{plural(report.checkpoints, 'checkpoint')}{rest}; complete through {report.verified_through_at}"
-        )
+            emit({"file": name, "origin": finding.origin, "result": "ok", **described.facts})
+        else:
+            say(f"holds    {finding.origin}  {described.words}")
 
     def summarize(self) -> None:
         """Say what was checked in all, and what was not."""

@@ -30,7 +30,7 @@ import click
 from counterfoil.cli.context import Place, open_place, operator_of, place_options
 from counterfoil.cli.output import complain, hint, say
 from counterfoil.cli.setup import find_owner, has_keys, keys_at_hand, make_keys_and_store
-from counterfoil.cli.team import BREATH_SECONDS, Duty, Stop, Team
+from counterfoil.cli.team import BREATH_SECONDS, PROCESSES_MAX, Duty, Stop, Team
 from counterfoil.engine import apikeys
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.operator import Operator, claim_store
@@ -38,7 +38,6 @@ from counterfoil.engine.store import Store
 from counterfoil.errors import EXIT_IO, EngineError
 from counterfoil.storage import open_store
 
-_PROCESSES_MAX: Final = 64
 _PORT_MAX: Final = 65_535
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _BACKLOG: Final = 2_048
@@ -65,7 +64,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 @click.option(
     "--processes",
     metavar="N",
-    type=click.IntRange(1, _PROCESSES_MAX),
+    type=click.IntRange(1, PROCESSES_MAX),
     default=1,
     show_default=True,
     help="How many answer side by side.",

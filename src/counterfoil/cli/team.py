@@ -19,6 +19,8 @@ from counterfoil.cli.output import hint
 
 # Between two tries of what has just failed, and between two looks at what nobody reports.
 BREATH_SECONDS: Final = 1.0
+# Of one team: beyond that somebody has mistyped.
+PROCESSES_MAX: Final = 64
 
 
 class Stop:

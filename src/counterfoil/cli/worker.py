@@ -5,22 +5,19 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import ExitStack, closing
-from typing import Final
 
 import click
 
 from counterfoil.cli.checkpoints import say_checkpointed, say_refused
 from counterfoil.cli.context import Place, open_engine, place_options
 from counterfoil.cli.output import complain, json_option, plural, say
-from counterfoil.cli.team import BREATH_SECONDS, Duty, Stop, Team
+from counterfoil.cli.team import BREATH_SECONDS, PROCESSES_MAX, Duty, Stop, Team
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.store import Store
 from counterfoil.engine.worker import work_through
 from counterfoil.errors import EXIT_IO, CounterfoilError, EngineError
 from counterfoil.storage import open_store
-
-_PROCESSES_MAX: Final = 64
 
 
 @click.command(
@@ -37,7 +34,7 @@ _PROCESSES_MAX: Final = 64
 @click.option(
     "--processes",
     metavar="N",
-    type=click.IntRange(1, _PROCESSES_MAX),
+    type=click.IntRange(1, PROCESSES_MAX),
     default=1,
     show_default=True,
     help="How many sign side by side.",
