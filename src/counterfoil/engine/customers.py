@@ -231,10 +231,13 @@ def _records(
             (log, head.checkpoint_size - 1, head.checkpoint_size)
             for log, head in heads.items()
             if head.checkpoint_size
-        ]
+        ],
+        with_details=False,
     )
     # The last entry of most logs is a seal, and the one before it their newest delta.
-    before = view.entries_of([(log, head.size - 2, head.size - 1) for log, head in heads.items()])
+    before = view.entries_of(
+        [(log, head.size - 2, head.size - 1) for log, head in heads.items()], with_details=False
+    )
     newest = view.newest_checkpoints(list(heads))
     records: list[CustomerRecord | CounterfoilError] = []
     for log in logs:

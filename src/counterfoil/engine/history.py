@@ -148,7 +148,8 @@ def _singles(view: ReadTransaction, head: Head, indices: Sequence[int]) -> Itera
     """Yield for each index, ascending, the index behind it and the entry at it."""
     for at in range(0, len(indices), _PLACES_AT_ONCE):
         part = indices[at : at + _PLACES_AT_ONCE]
-        rows = view.entries_of(join([(index, index + 1) for index in part], head.log)).get(head.log, [])
+        wanted = join([(index, index + 1) for index in part], head.log)
+        rows = view.entries_of(wanted, with_details=False).get(head.log, [])
         by_index = {row.index: row for row in rows}
         for index in part:
             if index not in by_index:
@@ -244,7 +245,7 @@ class _Search:
 
     def _read(self, ranges: Sequence[Range]) -> dict[int, StoredEntry]:
         log = self._head.log
-        rows = self._view.entries_of(join(ranges, log)).get(log, [])
+        rows = self._view.entries_of(join(ranges, log), with_details=False).get(log, [])
         return {row.index: row for row in rows}
 
     def _settle(self, value: int, rows: dict[int, StoredEntry], place: Range) -> Mark | None:

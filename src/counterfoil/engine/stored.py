@@ -62,7 +62,7 @@ def read_entry(view: ReadTransaction, log: bytes, index: int) -> Entry:
     Raises:
         EngineError: `log-corrupt`, where it is not there, or as `read_stored`.
     """
-    rows = view.entries(log, index, index + 1)
+    rows = view.entries_of([(log, index, index + 1)], with_details=False).get(log)
     if not rows:
         raise log_corrupt(log, f"entry {index} is missing")
     return read_stored(rows[0])

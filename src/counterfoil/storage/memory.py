@@ -20,6 +20,7 @@ from counterfoil.engine.store import (
     StoredCheckpoint,
     StoredEntry,
     TileKey,
+    without_details,
 )
 from counterfoil.errors import EngineError
 from counterfoil.limits import LOCK_WAIT_SECONDS
@@ -118,10 +119,13 @@ class _Reading(ServiceReading):
         found = self._rows.entries.get(log, [])
         return found[bisect_left(found, start, key=_INDEX) : bisect_left(found, end, key=_INDEX)]
 
-    def entries_of(self, ranges: Sequence[tuple[bytes, int, int]]) -> dict[bytes, list[StoredEntry]]:
+    def entries_of(
+        self, ranges: Sequence[tuple[bytes, int, int]], *, with_details: bool = True
+    ) -> dict[bytes, list[StoredEntry]]:
         found: dict[bytes, list[StoredEntry]] = {}
         for log, start, end in ranges:
-            found.setdefault(log, []).extend(self.entries(log, start, end))
+            rows = self.entries(log, start, end)
+            found.setdefault(log, []).extend(rows if with_details else map(without_details, rows))
         return found
 
     def find_keys(self, wanted: Sequence[tuple[bytes, int]]) -> Mapping[tuple[bytes, int], list[int]]:

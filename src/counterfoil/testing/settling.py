@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Final
 
-from counterfoil.engine.store import NewEntry, ReadTransaction, Store
+from counterfoil.engine.store import NewEntry, ReadTransaction, Store, without_details
 from counterfoil.testing.parts import (
     MakeStore,
     append,
@@ -76,6 +76,11 @@ def ranges_of_one_log_are_read_together(make_store: MakeStore) -> None:
                 with store.read() as view:
                     for asked in (ranges, sorted(ranges)):
                         equal(view.entries_of(asked), want, f"the ranges {spans} of two logs")
+                        equal(
+                            view.entries_of(asked, with_details=False),
+                            {log: list(map(without_details, rows)) for log, rows in want.items()},
+                            f"the ranges {spans} of two logs without details",
+                        )
                     equal(
                         view.entries_of([each for each in ranges if each[0] == one]),
                         {one: want[one]},

@@ -73,11 +73,13 @@ def end_of(entry: StoredEntry) -> tuple[int, int]:
     return to_microseconds(read.recorded_at), read.count
 
 
-def unpack(bundle: Bundle, start: int = 0, end: int = INTEGER_MAX) -> list[StoredEntry]:
-    """Return the entries `[start, end)` of a bundle, those that it holds, ascending.
+def unpack(
+    bundle: Bundle, start: int = 0, end: int = INTEGER_MAX, *, with_details: bool = True
+) -> list[StoredEntry]:
+    """Return the entries `[start, end)` of a bundle, those that it holds, ascending; salt and value where they are wanted.
 
-    All of it is inflated, whatever is wanted: so the checksum at its end is held against the whole, and what is damaged
-    is refused wherever the damage is.  Of the time for a whole bundle that is half; the other half is making values of
+    A column that is looked at is inflated whole, whatever is wanted of it: so the checksum at its end is held against
+    the whole, and what is damaged is refused wherever the damage is.  Of the time for a whole bundle that is half; the other half is making values of
     what nobody asked for.
 
     Raises:
@@ -88,6 +90,11 @@ def unpack(bundle: Bundle, start: int = 0, end: int = INTEGER_MAX) -> list[Store
         raise ValueError("a bundle of no entries, or of too many")
     places = range(count)[max(start - bundle.first, 0) : max(end - bundle.first, 0)]
     entries = _parts(bundle.entries, count, _ENTRIES_BYTES_MAX, places)
+    if not with_details:
+        return [
+            StoredEntry(bundle.log, bundle.first + place, entry, None, None)
+            for place, entry in zip(places, entries, strict=True)
+        ]
     details = _parts(bundle.details, count, _DETAILS_BYTES_MAX, places)
     opened = ((part[:SALT_BYTES], part[SALT_BYTES:]) if part else (None, None) for part in details)
     return [

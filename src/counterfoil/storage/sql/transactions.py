@@ -21,6 +21,7 @@ from counterfoil.engine.store import (
     StoredCheckpoint,
     StoredEntry,
     TileKey,
+    without_details,
 )
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import INTEGER_MAX
@@ -75,7 +76,9 @@ class Reading(ServiceReading):
     def entries(self, log: bytes, start: int, end: int) -> list[StoredEntry]:
         return self.entries_of([(log, start, end)])[log]
 
-    def entries_of(self, ranges: Sequence[tuple[bytes, int, int]]) -> dict[bytes, list[StoredEntry]]:
+    def entries_of(
+        self, ranges: Sequence[tuple[bytes, int, int]], *, with_details: bool = True
+    ) -> dict[bytes, list[StoredEntry]]:
         found: dict[bytes, list[StoredEntry]] = {log: [] for log, _, _ in ranges}
         bounded = [
             (log, start, end, min(end + BUNDLE_ENTRIES_MAX, INTEGER_MAX)) for log, start, end in ranges
@@ -85,9 +88,10 @@ class Reading(ServiceReading):
                 bundle = Bundle._make(row)
                 with suppress(ValueError):
                     # Where it is damaged its entries are missing, and the engine says so of this log alone.
-                    found[bundle.log].extend(unpack(bundle, start, end))
+                    found[bundle.log].extend(unpack(bundle, start, end, with_details=with_details))
         for row in self._rows(self._statements.entries, ranges):
-            found[row[0]].append(StoredEntry._make(row))
+            entry = StoredEntry._make(row)
+            found[row[0]].append(entry if with_details else without_details(entry))
         if len(found) < len(ranges):
             # Two ranges of one log may have met in one bundle.
             for entries in found.values():
