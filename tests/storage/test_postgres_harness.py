@@ -236,8 +236,13 @@ def test_a_connection_is_listed_and_can_be_cut_off(cluster):
 
 
 def test_a_kill_leaves_no_process_and_the_files_as_they_are(cluster):
-    handles = [os.pidfd_open(pid) for pid in processes(cluster)]
-    assert cluster.kill() >= len(handles) > 4
+    handles = []
+    for pid in processes(cluster):
+        # One that vacuums comes and goes by itself.
+        with suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(pid))
+    assert len(handles) > 4
+    assert cluster.kill() > 4
     for handle in handles:
         assert select.select([handle], [], [], 0)[0]
         os.close(handle)
