@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.encoding import excerpt
@@ -228,39 +229,66 @@ def checkpoint_window(
     if window.start > now:
         raise EngineError("invalid-field", "the period lies in the future", field="period")
     is_over = window.end <= now
-    if is_over and (there := _closing(store, operator, tenant, log, end=window.end, outcome="unchanged")):
+    if is_over and (there := _closing(store, operator, tenant, log, window, outcome="unchanged")):
         return there
     [outcome] = checkpoint_many(store, operator, tenant, [log], refresh=is_over)
     if isinstance(outcome, CounterfoilError):
         raise outcome
     if is_over:
         # Another worker may have closed it meanwhile: then theirs is the first, and this one only the newest.
-        first = _closing(store, operator, tenant, log, end=window.end, outcome="superseded")
+        first = _closing(store, operator, tenant, log, window, outcome="superseded")
         if first is not None and first.checkpoint.size < outcome.checkpoint.size:
             return first
     return outcome
 
 
 def _closing(
-    store: Store, operator: Operator, tenant: str, log: bytes, *, end: int, outcome: Outcome
+    store: Store, operator: Operator, tenant: str, log: bytes, window: Window, *, outcome: Outcome
 ) -> Checkpointed | None:
     with store.read() as view:
         head = require_head(view, tenant, log)
-        row = closing_checkpoint(view, head, end)
+        [late] = marks_at(view, head, [_last_instant(window)])
+        row = _first_behind(view, head, late)
         if row is None:
             return None
         seal = read_entry(view, head.log, row.size - 1)
     return Checkpointed(log, outcome, read_checkpoint(row, operator, tenant), seal.recorded_at)
 
 
-def closing_checkpoint(view: ReadTransaction, head: Head, end: int) -> StoredCheckpoint | None:
-    """Return the first checkpoint whose seal says that everything before an instant is there; None before there is one.
+class Bounds(NamedTuple):
+    """Where a window lies in a log, and under which checkpoint.
+
+    Attributes:
+        opening: the log before the window.
+        closing: the log at its end.
+        checkpoint: the one that closes the window, the newest one before there is such; None without any.
+    """
+
+    opening: Mark
+    closing: Mark
+    checkpoint: StoredCheckpoint | None
+
+
+def bounds_of(view: ReadTransaction, head: Head, window: Window) -> Bounds:
+    """Return where a window lies.
 
     Raises:
         EngineError: `log-corrupt`.
     """
-    # A seal at the last microsecond before the instant leaves no room for a delta in between.
-    [mark] = marks_at(view, head, [end - 1])
+    opening, late, closing = marks_at(view, head, [window.start, _last_instant(window), window.end])
+    row = _first_behind(view, head, late) or view.newest_checkpoints([head.log]).get(head.log)
+    return Bounds(opening, closing, row)
+
+
+def _last_instant(window: Window) -> int:
+    """Return from when on a seal says that everything of a window is there.
+
+    One at the last microsecond before the end leaves no room for a delta in between.
+    """
+    return window.end - 1
+
+
+def _first_behind(view: ReadTransaction, head: Head, mark: Mark) -> StoredCheckpoint | None:
     found = view.checkpoints(head.log, after=mark.size, limit=1)
     return found[0] if found else None
 
@@ -276,15 +304,13 @@ def period_receipt(
     """
     with store.read() as view:
         head = require_head(view, tenant, log)
-        closing_row = closing_checkpoint(view, head, window.end)
-        row = closing_row or view.newest_checkpoints([log]).get(log)
+        opening, closing, row = bounds_of(view, head, window)
         if row is None:
             raise EngineError(
                 "not-yet-checkpointed",
                 "no checkpoint covers the customer yet; it can be had after the next one",
             )
         seal = read_entry(view, head.log, row.size - 1)
-        opening, closing = marks_at(view, head, [window.start, window.end])
     checkpoint = read_checkpoint(row, operator, tenant)
     covered = closing if closing.size <= row.size else mark_after(seal)
     if covered.count < opening.count:

@@ -212,13 +212,15 @@ class _Search:
         places = [
             self._narrowed(value, *self._bounded(*hint)) for value, hint in zip(wanted, hints, strict=True)
         ]
-        rows = self._read([self._around(*place) for place in places])
+        ranges = [self._settling(*place) for place in places]
+        rows = self._read(ranges)
         marks = []
-        for value, place in zip(wanted, places, strict=True):
-            mark = self._settle(value, rows, place)
+        for value, place, entries in zip(wanted, places, ranges, strict=True):
+            mark = self._settle(value, rows, entries)
+            if mark is None:
+                mark = self._settle_from_before(value, place)
             if mark is None:  # The hint was none.
-                whole = self._narrowed(value, 0, self._head.size)
-                mark = self._settle(value, self._read([self._around(*whole)]), whole)
+                mark = self._settle_from_before(value, self._narrowed(value, 0, self._head.size))
             if mark is None:
                 raise log_corrupt(self._head.log, "times or totals fall along the log")
             marks.append(mark)
@@ -239,18 +241,24 @@ class _Search:
                 high = middle
         return low, high
 
-    def _around(self, low: int, high: int) -> Range:
-        """The entries that settle a place: those in between, and one on either side."""
-        return max(low - 1, 0), min(high + 1, self._head.size)
+    def _settling(self, low: int, high: int) -> Range:
+        """The entries that settle a place in most cases: a bundle and no other, where the hint was one."""
+        return low, min(high + 1, self._head.size)
 
     def _read(self, ranges: Sequence[Range]) -> dict[int, StoredEntry]:
         log = self._head.log
         rows = self._view.entries_of(join(ranges, log), with_details=False).get(log, [])
         return {row.index: row for row in rows}
 
-    def _settle(self, value: int, rows: dict[int, StoredEntry], place: Range) -> Mark | None:
-        """Return the mark, None where the entries on either side say that it is elsewhere."""
-        low, high = self._around(*place)
+    def _settle_from_before(self, value: int, place: Range) -> Mark | None:
+        """Read the entry before a place too: it settles what lies at the very beginning."""
+        low, high = self._settling(*place)
+        entries = (max(low - 1, 0), high)
+        return self._settle(value, self._read([entries]), entries)
+
+    def _settle(self, value: int, rows: dict[int, StoredEntry], entries: Range) -> Mark | None:
+        """Return the mark, None where these entries do not settle that it is among them."""
+        low, high = entries
         for index in range(low, high):
             if index not in rows:
                 raise log_corrupt(self._head.log, f"entry {index} is missing")

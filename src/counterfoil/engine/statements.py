@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from counterfoil.core.statement import FULL, LIGHT, StatementItem, format_statement
 from counterfoil.core.timestamp import format_time, to_microseconds
-from counterfoil.engine.balances import closing_checkpoint
-from counterfoil.engine.history import join, marks_at
+from counterfoil.engine.balances import bounds_of
+from counterfoil.engine.history import join
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.prove import Prover, read_tiles
 from counterfoil.engine.store import ReadTransaction, Store, StoredEntry
@@ -66,9 +66,9 @@ def statement(
     """
     with store.read() as view:
         head = require_head(view, tenant, log)
-        row = closing_checkpoint(view, head, window.end) or view.newest_checkpoints([log]).get(log)
-        checkpoint = read_checkpoint(row, operator, tenant) if row else None
-        first, last = (mark.size for mark in marks_at(view, head, window))
+        bounds = bounds_of(view, head, window)
+        checkpoint = read_checkpoint(bounds.checkpoint, operator, tenant) if bounds.checkpoint else None
+        first, last = bounds.opening.size, bounds.closing.size
         if checkpoint is None or checkpoint.size <= first:
             raise EngineError(
                 "not-yet-checkpointed",

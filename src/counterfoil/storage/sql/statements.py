@@ -268,8 +268,8 @@ def _named_logs(wanted: FromClause) -> Select[Any]:
 def _near(wanted: FromClause, by: str) -> Select[Any]:
     """(log, time or count): where that lies, for `near_times` and `near_counts`.
 
-    Both again, first and last index of the first bundle that ends at it or behind it, the first index of the log that
-    is not settled, its size; NULL for what there is not.
+    Both again, first and last index of the first bundle that ends at it or behind it, the last index of the log that is
+    settled, its size; NULL for what there is not.
     """
     behind = BUNDLES.alias("behind")
     reaching = (
@@ -280,9 +280,12 @@ def _near(wanted: FromClause, by: str) -> Select[Any]:
         .offset(literal_column("0"))  # which would become a parameter
         .correlate(wanted)
     )
-    first = select(func.min(ENTRIES.c.idx)).where(ENTRIES.c.log == wanted.c.k0).correlate(wanted)
+    # Not the first index that is not settled: on PostgreSQL the search for it passes over all that were settled since
+    # the last vacuum.
+    newest = BUNDLES.alias("newest")
+    settled = select(func.max(newest.c.last)).where(newest.c.log == wanted.c.k0).correlate(wanted)
     found = and_(BUNDLES.c.log == wanted.c.k0, BUNDLES.c.last == reaching.scalar_subquery())
-    near = (wanted.c.k0, wanted.c.k1, BUNDLES.c.first, BUNDLES.c.last, first.scalar_subquery(), LOGS.c.size)
+    near = (wanted.c.k0, wanted.c.k1, BUNDLES.c.first, BUNDLES.c.last, settled.scalar_subquery(), LOGS.c.size)
     return (
         select(*near).select_from(wanted).outerjoin(LOGS, LOGS.c.log == wanted.c.k0).outerjoin(BUNDLES, found)
     )
