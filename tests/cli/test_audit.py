@@ -179,6 +179,15 @@ class TestConformance:
         outcome = cf("conformance", "run", "--command", "true", "--vectors", ".")
         assert (outcome.status, outcome.code) == (2, "usage")
 
+    def test_a_topic_alone_is_asked_for(self, cf):
+        outcome = cf("conformance", "run", "--command", "false", "--topic", "amount", "--topic", "time", "--json")
+        asked = [case.id for case in load_vectors() if case.topic in ("amount", "time")]
+        assert [finding["id"] for finding in outcome.findings if "id" in finding] == asked
+        assert asked
+
+    def test_a_topic_that_there_is_not_is_misuse(self, cf):
+        assert cf("conformance", "run", "--command", "true", "--topic", "nosuch").code == "usage"
+
     def test_requests_are_lines_of_utf_8_whatever_the_locale(self, cf):
         requests = (
             '{"id": "é\u2028", "op": "amount", "text": "1"}\n\n{"id": "2", "op": "nosuch"}\n'.encode()

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -105,8 +106,23 @@ def test_a_liar_who_refuses_everything_fails_what_must_pass():
 )
 def test_an_output_that_is_not_equal_fails(output):
     report = run(fake(f'answer("ok", {output})'), [case(0)])
-    assert got(report)["a/0"].startswith("ok with the output ")
+    assert got(report)["a/0"].startswith("ok with another output: output")
     assert len(got(report)["a/0"]) < 250
+
+
+@pytest.mark.parametrize(
+    ("want", "given", "said"),
+    [
+        ({"a": {"b": "1"}, "c": "2"}, {"a": {"b": "7"}, "c": "2"}, 'output.a.b is "7", want "1"'),
+        ({"a": ["1", "2"]}, {"a": ["1", "3"]}, 'output.a[1] is "3", want "2"'),
+        ({"a": ["1", "2"]}, {"a": ["1"]}, "output.a has 1 items, want 2"),
+        ({"a": "1"}, {}, 'output."a" is missing'),
+        ({"a": "1"}, {"a": "1", "b\n": "2"}, 'output."b\\n" is too much'),
+    ],
+)
+def test_of_an_output_that_differs_it_is_said_where(want, given, said):
+    asked = replace(case(0), output=want)
+    assert got(run(fake(f'answer("ok", {given})'), [asked]))["a/0"] == f"ok with another output: {said}"
 
 
 @pytest.mark.parametrize("result", ['"fine"', '"OK"', "None", "True", "1", '["ok"]', "{}"])

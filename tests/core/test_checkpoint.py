@@ -103,6 +103,18 @@ class TestKeys:
         verified(CHECKPOINT.note, KeySet([key]))
         verified(CHECKPOINT.note, KeySet.parse(str(key)))
 
+    def test_keys_are_read_from_the_text_of_a_file_with_one_a_line_and_remarks(self):
+        text = f"# of the operator\n{OPERATOR_KEY}\r\n\n  {LOG_KEY}\n"
+        assert KeySet.parse(text).keys == (OPERATOR_KEY, LOG_KEY)
+        assert KeySet.parse(f"{OPERATOR_KEY}\n", str(LOG_KEY)).keys == (OPERATOR_KEY, LOG_KEY)
+
+    def test_what_a_program_may_show_as_a_line_break_does_not_end_a_remark(self):
+        assert KeySet.parse(f"# not this one:\u2028{OPERATOR_KEY}\n").keys == ()
+
+    def test_a_line_that_is_no_key_is_malformed(self):
+        with refused("malformed"):
+            KeySet.parse(f"{OPERATOR_KEY}\nno key\n")
+
     @pytest.mark.parametrize("name", [
         "ledger.example.co", "ledger.example.com.", "example.com", "ledger.example.com/",
         "ledger.example.com/acme", "ledger.example.com/acme/", ORIGIN + "/", ORIGIN[:-1] + "f",

@@ -8,7 +8,7 @@ import pytest
 from tests.docs.examples import PAGES, ROOT, Ran, Session, Step, Values, rewrite, run_page, steps
 
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RECORDING = ROOT / "docs" / "recording.md"
+PROGRAMS = [ROOT / "docs" / name for name in ("recording.md", "verifying.md")]
 A, B, C, D = (f"0x{digit * 40}" for digit in "abcd")
 
 
@@ -30,12 +30,13 @@ def test_the_python_of_the_front_page_does_what_stands_there():
     run_python(ROOT / "README.md")
 
 
-def test_the_guide_to_recording_does_what_stands_there(tmp_path, monkeypatch):
-    wrong = run_page(RECORDING.read_text(encoding="utf-8"), tmp_path)
+@pytest.mark.parametrize("page", PROGRAMS, ids=name_of)
+def test_a_guide_for_programs_does_what_stands_there(page, tmp_path, monkeypatch):
+    wrong = run_page(page.read_text(encoding="utf-8"), tmp_path)
     assert not wrong, "\n\n".join(map(str, wrong))
     # The Python of the page works on what its shell has made.
     monkeypatch.chdir(tmp_path)
-    run_python(RECORDING)
+    run_python(page)
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CHANGELOG.md"], ids=name_of)

@@ -16,7 +16,8 @@ import click
 from counterfoil.cli.output import emit, json_option, say
 from counterfoil.cli.respond import respond
 from counterfoil.conformance.runner import RUN_SECONDS, Report, format_report, run
-from counterfoil.conformance.vectors import load_vectors
+from counterfoil.conformance.vectors import Case, load_vectors
+from counterfoil.core.encoding import excerpt
 from counterfoil.errors import EXIT_INVALID, EXIT_OK, EngineError
 
 # A day.
@@ -34,6 +35,7 @@ _RUN_SECONDS_MAX: Final = 86_400
 @click.option(
     "--vectors", metavar="DIR", help="Where the vectors are.  [default: those that came with counterfoil]"
 )
+@click.option("--topic", "topics", metavar="NAME", multiple=True, help="Only these vectors. May be repeated.")
 @click.option(
     "--timeout",
     metavar="SECONDS",
@@ -43,7 +45,9 @@ _RUN_SECONDS_MAX: Final = 86_400
     help="How long the whole run may take.",
 )
 @json_option
-def run_vectors(command: str, vectors: str | None, timeout: int, *, as_json: bool) -> int:
+def run_vectors(
+    command: str, vectors: str | None, topics: tuple[str, ...], timeout: int, *, as_json: bool
+) -> int:
     """Ask an implementation every vector; end with 0 if all answers are right, else with 10."""
     try:
         words = shlex.split(command)
@@ -51,13 +55,24 @@ def run_vectors(command: str, vectors: str | None, timeout: int, *, as_json: boo
         raise EngineError("usage", f"--command does not read: {error}") from error
     if not words:
         raise EngineError("usage", "--command names no program")
-    report = run(words, load_vectors(None if vectors is None else Path(vectors)), run_seconds=timeout)
+    cases = _of_topics(load_vectors(None if vectors is None else Path(vectors)), topics)
+    report = run(words, cases, run_seconds=timeout)
     if as_json:
         _emit(report)
     else:
         for line in format_report(report):
             say(line)
     return EXIT_OK if report.conforms else EXIT_INVALID
+
+
+def _of_topics(cases: list[Case], topics: tuple[str, ...]) -> list[Case]:
+    known = dict.fromkeys(case.topic for case in cases)
+    for topic in topics:
+        if topic not in known:
+            raise EngineError(
+                "usage", f"no vectors of the topic {excerpt(topic)}: there are {', '.join(known)}"
+            )
+    return [case for case in cases if not topics or case.topic in topics]
 
 
 def _emit(report: Report) -> None:

@@ -12,14 +12,13 @@ from typing import Any, Final
 import click
 
 from counterfoil.cli.files import read_input
-from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.checkpoint import KeySet, key_lines
 from counterfoil.core.encoding import decode_utf8
 from counterfoil.core.note import VerifierKey, parse_verifier_key
 from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import KEY_FILE_BYTES_MAX
 
 _PLUSES: Final = 2
-_BLANKS: Final = " \t\r"
 
 
 def key_option(*, required: bool) -> Callable[[Any], Any]:
@@ -42,15 +41,6 @@ def read_keys(values: Sequence[str]) -> KeySet:
         OSError: where a file cannot be read.
     """
     return KeySet(key for value in values for key in _keys(value))
-
-
-def key_lines(text: str) -> list[str]:
-    """Return the lines of a file of keys, without remarks.
-
-    Nothing but a newline ends a line: what some programs show as a line break must not end a remark.
-    """
-    lines = [line.strip(_BLANKS) for line in text.split("\n")]
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _keys(value: str) -> Iterator[VerifierKey]:

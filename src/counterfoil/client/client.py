@@ -98,7 +98,7 @@ class Client(Recording):
             message = f"the client needs {error.name}: pip install 'counterfoil[client]'"
             raise EngineError("usage", message) from error
         world = World(clock, sleep, randomness)
-        self._keys = KeySet.parse(*keys.split()) if isinstance(keys, str) else keys
+        self._keys = KeySet.parse(keys) if isinstance(keys, str) else keys
         self._memory = Memory(state, clock=clock, sleep=sleep)
         self._world = world
         self._transport = Transport(

@@ -164,8 +164,26 @@ def _judge(case: Case, line: bytes) -> str | None:
     if result != case.result:
         return result
     if result == "ok" and answer.get("output") != case.output:
-        return f"ok with the output {excerpt(answer.get('output'))}"
+        return f"ok with another output: {_difference('output', case.output, answer.get('output'))}"
     return None
+
+
+def _difference(place: str, want: object, got: object) -> str:
+    """Say where two unequal JSON values first differ: an output may be long and differ in one digit."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        for name in (*want, *(name for name in got if name not in want)):
+            if name not in got:
+                return f"{place}.{excerpt(name)} is missing"
+            if name not in want:
+                return f"{place}.{excerpt(name)} is too much"
+            if want[name] != got[name]:
+                return _difference(f"{place}.{name}", want[name], got[name])
+    if isinstance(want, list) and isinstance(got, list):
+        for index, (wanted, found) in enumerate(zip(want, got, strict=False)):
+            if wanted != found:
+                return _difference(f"{place}[{index}]", wanted, found)
+        return f"{place} has {len(got)} items, want {len(want)}"
+    return f"{place} is {excerpt(got)}, want {excerpt(want)}"
 
 
 def _parse(line: bytes) -> dict[str, Any]:

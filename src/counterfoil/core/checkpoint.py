@@ -40,6 +40,7 @@ from counterfoil.limits import ORIGIN_CHARACTERS_MAX
 
 _ORIGIN: Final = re.compile(rf"[\x21-\x2a\x2c-\x7e]{{1,{ORIGIN_CHARACTERS_MAX}}}", re.ASCII)
 _LINES: Final = 3
+_BLANKS: Final = " \t\r"
 # Hashes of verified checkpoints that a KeySet keeps, some 100 bytes each: those of the logs that one worker serves.
 _REMEMBERED_MAX: Final = 262_144
 
@@ -121,12 +122,12 @@ class KeySet:
 
     @classmethod
     def parse(cls, *texts: str) -> KeySet:
-        """Read verifier keys.
+        """Read verifier keys, as text or as the text of files that hold one a line; lines with `#` are remarks.
 
         Raises:
             MalformedError: where one is none.
         """
-        return cls(parse_verifier_key(text) for text in texts)
+        return cls(parse_verifier_key(line) for text in texts for line in key_lines(text))
 
     def keys_of(self, origin: str) -> list[VerifierKey]:
         """Return the keys that speak for a log, under its origin as name."""
@@ -152,3 +153,12 @@ class KeySet:
         if len(self._verified) >= _REMEMBERED_MAX:
             self._verified.clear()
         self._verified.add(digest)
+
+
+def key_lines(text: str) -> list[str]:
+    """Return the lines of a file of keys, without remarks.
+
+    Nothing but a newline ends a line: what some programs show as a line break must not end a remark.
+    """
+    lines = [line.strip(_BLANKS) for line in text.split("\n")]
+    return [line for line in lines if line and not line.startswith("#")]
