@@ -17,6 +17,7 @@ from counterfoil.core.compare import (
     Difference,
     charges_of,
     compare,
+    pair_by_reference,
 )
 from counterfoil.core.details import read_details
 from counterfoil.core.entry import DELTA, Entry, parse_entry
@@ -33,11 +34,17 @@ def at(seconds):
     return format_time(START + seconds * SECOND)
 
 
+# The day of `at(0)` and those beside it, and the seconds at which it begins and at which the next one does.
+YESTERDAY, TODAY, TOMORROW = (at(days * 86_400)[:10] for days in (-1, 0, 1))
+DAWN = -(START // SECOND % 86_400)
+MIDNIGHT = DAWN + 86_400
+
+
 def charges(*rows):
-    """Charges at places 0, 1, 2..., each of an amount, a reference and a time in seconds."""
+    """Charges at places 0, 1, 2..., each of an amount, a reference and a time in seconds or a date."""
     return [
-        Charge(place, amount, reference, None if seconds is None else at(seconds))
-        for place, (amount, reference, seconds) in enumerate(rows)
+        Charge(place, amount, reference, at(when) if isinstance(when, int) else when)
+        for place, (amount, reference, when) in enumerate(rows)
     ]
 
 
@@ -56,8 +63,16 @@ class TestPairs:
         ((-5, None, 0), (-5, None, 0)),
         ((-5, "a", 0), (-5, None, None)),
         ((-5, None, None), (-5, None, None)),
+        ((-5, None, DAWN), (-5, None, TODAY)),
+        ((-5, "a", MIDNIGHT - 1), (-5, None, TODAY)),
+        ((-5, None, MIDNIGHT + WINDOW - 1), (-5, "b", TODAY)),
+        ((-5, None, DAWN - WINDOW), (-5, None, TODAY)),
+        ((-5, "a", 0), (-5, "a", TOMORROW)),
+        ((-5, None, None), (-5, None, TODAY)),
+        ((-5, None, TODAY), (-5, None, TODAY)),
     ], ids=["all", "other-time", "no-time", "in-time", "in-time-before", "one-reference", "time-alone", "amount-alone",
-            "bare"])  # fmt: skip
+            "bare", "first-of-the-day", "last-of-the-day", "soon-behind-the-day", "shortly-before-the-day",
+            "another-day", "date-alone", "dates"])  # fmt: skip
     def test_these_are_one_charge(self, ours, theirs):
         found = compare(charges(ours), charges(theirs), window_seconds=WINDOW)
         assert (found.agreed, found.differences, found.difference) == (1, (), 0)
@@ -70,7 +85,12 @@ class TestPairs:
         ((-5, None, 0), (5, None, 0)),
         ((-5, "a", 0), (5, "a", 0)),
         ((-5, "a", 0), (-6, None, 0)),
-    ], ids=["references", "references-without-times", "too-late", "amounts", "signs", "refund", "one-reference"])  # fmt: skip
+        ((-5, None, MIDNIGHT + WINDOW), (-5, None, TODAY)),
+        ((-5, None, DAWN - WINDOW - 1), (-5, None, TODAY)),
+        ((-5, "a", 0), (-5, "b", TODAY)),
+        ((-6, None, 0), (-5, None, TODAY)),
+    ], ids=["references", "references-without-times", "too-late", "amounts", "signs", "refund", "one-reference",
+            "behind-the-day", "before-the-day", "references-of-a-day", "amounts-of-a-day"])  # fmt: skip
     def test_these_are_two(self, ours, theirs):
         assert named([ours], [theirs]) == [
             Difference(MISSING_THERE, ours[0], ours=0),
@@ -116,6 +136,24 @@ class TestPairs:
             Difference(MISSING_HERE, 5, theirs=0)
         ]
 
+    def test_of_one_reference_and_amount_those_of_one_day_are_one(self):
+        ours = [(-5, "a", DAWN - 9), (-5, "a", 0)]
+        assert named(ours, [(-5, "a", TODAY)]) == [Difference(COUNTED_TWICE, -5, ours=0, repeats=1)]
+
+    def test_a_time_nearby_outranks_a_date(self):
+        ours = [(-5, None, 0), (-5, None, 4_000)]
+        assert named(ours, [(-5, None, TODAY), (-5, None, 50)]) == []
+
+    def test_the_day_outranks_the_one_beside_it(self):
+        ours = [(-5, None, MIDNIGHT - 30), (-5, None, MIDNIGHT + 30)]
+        assert named(ours, [(-5, None, TOMORROW)]) == [Difference(MISSING_THERE, -5, ours=0)]
+        assert named(ours, [(-5, None, TOMORROW), (-5, None, TOMORROW)]) == []
+
+    def test_a_date_pairs_one_charge_of_its_day_and_no_more(self):
+        assert named([(-5, None, 0), (-5, None, 1)], [(-5, None, TODAY)]) == [
+            Difference(MISSING_THERE, -5, ours=1)
+        ]
+
     def test_no_charge_is_paired_twice(self):
         assert named([(-5, "a", 0)], [(-5, "a", 0), (-5, None, 1)]) == [Difference(MISSING_HERE, 5, theirs=1)]
 
@@ -137,6 +175,14 @@ class TestCountedTwice:
         [found] = named([(-5, "a", 0)], [(-5, "a", 0), second], window=0)
         assert (found.kind, found.theirs) == (MISSING_HERE, 1)
 
+    def test_on_one_date_it_is_named_so_and_beside_a_time_of_the_day_not(self):
+        assert named([(-5, None, 0)], [(-5, None, TODAY), (-5, None, TODAY)]) == [
+            Difference(COUNTED_TWICE, 5, theirs=1, repeats=0)
+        ]
+        assert named([(-5, None, 0)], [(-5, None, TODAY), (-5, None, 0)]) == [
+            Difference(MISSING_HERE, 5, theirs=0)
+        ]
+
     def test_a_charge_that_both_sides_have_twice_is_no_difference(self):
         twice = [(-5, "a", 0), (-5, "a", 0)]
         assert named(twice, twice) == []
@@ -155,6 +201,12 @@ class TestCountedTwice:
 
 
 class TestTotals:
+    def test_what_is_paired_counts_whatever_its_amount(self):
+        found = compare(
+            charges((-5, "a", 0), (-5, "b", 0)), charges((-6, "a", 0), (-7, "c", 0)), window_seconds=0
+        )
+        assert (found.agreed, found.paired) == (0, 1)
+
     def test_two_empty_lists_agree(self):
         found = compare([], [], window_seconds=WINDOW)
         assert (found.ours, found.theirs, found.agreed, found.differences) == (0, 0, 0, ())
@@ -175,7 +227,8 @@ SIDES = st.lists(
     st.tuples(
         st.sampled_from([-2, -1, 1, 2]),
         st.none() | st.sampled_from("ab"),
-        st.none() | st.sampled_from([0, 1, 40, 61, 100, 170]),
+        st.none()
+        | st.sampled_from([0, 1, 40, 61, 100, 170, MIDNIGHT - 20, MIDNIGHT + 20, YESTERDAY, TODAY, TOMORROW]),
     ),
     max_size=12,
 )
@@ -204,7 +257,20 @@ def may_be_one(our, their):
         return False
     if at_most_one(our.time, their.time):
         return True
-    return abs(to_microseconds(our.time) - to_microseconds(their.time)) <= WINDOW * SECOND
+    return apart(our.time, their.time) <= WINDOW * SECOND
+
+
+def instants(time):
+    """The first and the last microsecond of a time or a date."""
+    if len(time) > 10:
+        return [to_microseconds(time)] * 2
+    return to_microseconds(f"{time}T00:00:00Z"), to_microseconds(f"{time}T23:59:59.999999Z")
+
+
+def apart(one, other):
+    """Microseconds between what is nearest."""
+    (first, last), (other_first, other_last) = instants(one), instants(other)
+    return max(first - other_last, other_first - last, 0)
 
 
 class TestAnyTwoLists:
@@ -302,6 +368,13 @@ def test_a_hundred_thousand_rows_with_faults_among_them_are_told_apart():
         (COUNTED_TWICE, -ours[3][0]),
         (MISSING_HERE, 77),
     }
+
+
+class TestByReference:
+    def test_charges_of_one_reference_and_sign_are_paired_those_of_one_amount_first(self):
+        ours = charges((-7, "a", 0), (-5, "a", 9), (3, "b", 0), (-1, None, 0))
+        theirs = charges((-5, "a", None), (-6, "a", 4), (-3, "b", 0), (-1, None, 0))
+        assert pair_by_reference(ours, theirs) == [(ours[1], theirs[0]), (ours[0], theirs[1])]
 
 
 class TestOurCharges:

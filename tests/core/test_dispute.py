@@ -17,7 +17,14 @@ from counterfoil.core.compare import (
     Difference,
     charges_of,
 )
-from counterfoil.core.dispute import compare_period, format_dispute, parse_dispute, verify_dispute
+from counterfoil.core.dispute import (
+    compare_period,
+    format_dispute,
+    parse_dispute,
+    proven_of,
+    signs_oppose,
+    verify_dispute,
+)
 from counterfoil.core.encoding import canonical_json
 from counterfoil.core.receipt import format_receipt
 from counterfoil.core.statement_verify import verify_statement
@@ -35,8 +42,17 @@ class Billed(Log):
         return {"reason": "usage", "referenceId": f"line_{index}"}
 
 
+class Subscribed(Billed):
+    """A log in which the reference of 7 comes again behind the period."""
+
+    def value_at(self, index):
+        return super().value_at(7 if index == 9 else index)
+
+
 # The period has the deltas 3, 4, 6, 7 and 8.
 LOG = Billed(12, seals={5})
+# The same deltas, two of them with one reference.
+SUBSCRIBED = Subscribed(12, seals={5})
 NEIGHBOUR = Billed(12, customer="c2", seals={5})
 PERIOD = (3, 9)
 WINDOW = 300
@@ -73,15 +89,20 @@ def receipt(index, log=LOG):
     return format_receipt(log.item(index), log.opening(), format_tlog_proof(index, log.path(index), log.note))
 
 
-def made(rows=ROWS, log=LOG, window=WINDOW, **options):
-    """A packet, as a JSON value."""
+def made(rows=ROWS, log=LOG, window=WINDOW, elsewhere=(), **options):
+    """A packet, as a JSON value; `elsewhere` are entries by row."""
     statement = canonical_json(log.statement(*PERIOD, "full", **{"opened": True, **options}))
     found = compare_period(verify_statement(statement, KEYS), rows, window_seconds=window).differences
-    receipts = [receipt(one.ours, log) for one in found if one.ours is not None]
+    found = [one._replace(elsewhere=dict(elsewhere).get(one.theirs)) for one in found]
+    receipts = [receipt(index, log) for index in map(proven_of, found) if index is not None]
     return json.loads(format_dispute(statement, rows, found, receipts, window_seconds=window))
 
 
 PACKET = made()
+# The same, and two rows of charges that were recorded behind the period and before it.
+ELSEWHERE = made(
+    rows_of(*ROWS, OURS[9], OURS[2]._replace(amount=signed(OURS[2].amount))), elsewhere={6: 9, 7: 2}
+)
 
 
 def changed(change, packet=PACKET):
@@ -154,6 +175,24 @@ class TestAccepted:
             verified(packet)
         assert verified(packet, allow_provisional=True).comparison.agreed == 2
 
+    def test_a_row_says_on_which_line_it_was_and_a_date_in_place_of_a_time(self):
+        rows = rows_of(Charge(0, -77, "line_99", "2026-04-01", line=12))
+        assert verified(made(rows)).rows == tuple(rows)
+
+    def test_what_the_log_has_in_another_period_is_proven_and_still_a_difference(self):
+        found = verified(ELSEWHERE)
+        assert found.comparison.differences == (
+            *DIFFERENCES,
+            Difference(MISSING_HERE, -OURS[9].amount, None, 6, elsewhere=9),
+            Difference(MISSING_HERE, -signed(OURS[2].amount), None, 7, elsewhere=2),
+        )
+        assert sum(one.amount for one in found.comparison.differences) == found.comparison.difference
+        assert [one.entry.index for one in found.receipts] == [4, 6, 9, 2]
+
+    def test_what_was_counted_twice_may_be_elsewhere_too(self):
+        found = verified(made(rows_of(OURS[7], OURS[7]), SUBSCRIBED, elsewhere={1: 9}))
+        assert found.comparison.differences[-1] == Difference(COUNTED_TWICE, -OURS[7].amount, None, 1, 0, 9)
+
     def test_a_light_statement_cannot_be_compared(self):
         statement = verify_statement(json.dumps(LOG.statement(*PERIOD, "light")), KEYS)
         with refused("incomplete-period"):
@@ -203,8 +242,9 @@ class TestStep1:
 
     @pytest.mark.parametrize("row", [
         {}, [], "1", {"amount": 1}, {"amount": "0"}, {"amount": "1.50"}, {"amount": "+1"}, {"amount": "1", "unit": "x"},
-        {"amount": "1", "reference": 1}, {"amount": "1", "reference": None}, {"amount": "1", "time": "2026-04-01"},
+        {"amount": "1", "reference": 1}, {"amount": "1", "reference": None}, {"amount": "1", "time": "2026-02-30"},
         {"amount": "1", "time": "2026-02-30T00:00:00.000000Z"}, {"amount": "1", "time": None},
+        {"amount": "1", "line": "0"}, {"amount": "1", "line": 1}, {"amount": "1", "line": "01"}, {"amount": "1", "line": "-1"},
     ], ids=str)  # fmt: skip
     def test_a_row_is_an_amount_with_a_reference_and_a_time_or_without(self, row):
         with refused("malformed"):
@@ -223,6 +263,11 @@ class TestStep1:
         {"kind": "missing-here", "amount": "1.0", "row": "0"}, {"kind": "missing-here", "amount": 1, "row": "0"},
         {"kind": "missing-here", "amount": "1", "row": "-1"}, {"kind": "missing-here", "amount": "1", "row": 0},
         {"kind": "missing-here", "amount": "1", "row": "0", "note": ""},
+        {"kind": "missing-here", "amount": "1", "elsewhere": "2"},
+        {"kind": "missing-here", "amount": "1", "row": "0", "elsewhere": 2},
+        {"kind": "missing-there", "amount": "1", "index": "4", "elsewhere": "2"},
+        {"kind": "amount-differs", "amount": "1", "index": "4", "row": "0", "elsewhere": "2"},
+        {"kind": "counted-twice", "amount": "1", "index": "4", "repeats": "3", "elsewhere": "2"},
     ], ids=str)  # fmt: skip
     def test_a_difference_has_a_kind_an_amount_and_the_charges_of_its_kind(self, difference):
         with refused("malformed"):
@@ -355,6 +400,63 @@ class TestStep4:
 
         with refused("details-mismatch"):
             verified(changed(change))
+
+
+class TestElsewhere:
+    @pytest.mark.parametrize("change", [
+        lambda packet: (packet["differences"][-1].update(elsewhere="9"),
+                        packet["receipts"].__setitem__(-1, json.loads(receipt(9)))),
+        lambda packet: (packet["differences"][-1].update(elsewhere="1"),
+                        packet["receipts"].__setitem__(-1, json.loads(receipt(1)))),
+        lambda packet: (packet["differences"][-2].update(elsewhere="11"),
+                        packet["receipts"].__setitem__(-2, json.loads(receipt(11)))),
+        lambda packet: packet["receipts"][-1].pop("details"),
+    ], ids=["twice", "another-reference", "no-delta", "no-details"])  # fmt: skip
+    def test_an_entry_that_is_not_the_charge_of_the_row_is_refused(self, change):
+        with refused("details-mismatch"):
+            verified(changed(change, ELSEWHERE))
+
+    def test_one_that_the_period_lists_is_refused(self):
+        packet = made(rows_of(OURS[8], OURS[8]), elsewhere={1: 8})
+        with refused("details-mismatch") as caught:
+            verified(packet)
+        assert caught.value.facts == {"index": "8", "row": "1"}
+
+    def test_a_refund_of_the_charge_is_not_the_charge(self):
+        refund = OURS[9]._replace(amount=-OURS[9].amount)
+        with refused("details-mismatch"):
+            verified(made(rows_of(refund), elsewhere={0: 9}))
+
+    def test_its_receipt_is_verified_as_any_other(self):
+        def change(packet):
+            packet["receipts"][-1]["details"]["value"]["reason"] = "other"
+
+        with refused("details-mismatch"):
+            verified(changed(change, ELSEWHERE))
+
+    def test_not_to_name_it_says_nothing(self):
+        assert verified(made(rows_of(OURS[9]))).comparison.differences[-1].elsewhere is None
+
+
+class TestSigns:
+    STATEMENT = verify_statement(canonical_json(LOG.statement(*PERIOD, "full")), KEYS)
+
+    def oppose(self, rows):
+        found = compare_period(self.STATEMENT, rows, window_seconds=WINDOW)
+        return signs_oppose(self.STATEMENT, rows, found, window_seconds=WINDOW)
+
+    @staticmethod
+    def turned(*places):
+        return [OURS[place]._replace(amount=-OURS[place].amount) for place in places]
+
+    def test_they_oppose_where_most_rows_would_pair_with_their_signs_turned(self):
+        assert self.oppose(rows_of(*self.turned(3, 4, 6), OURS[7]))
+        assert self.oppose(rows_of(self.turned(3)[0]._replace(amount=-signed(OURS[3].amount))))
+
+    def test_they_do_not_where_half_pair_as_they_are_or_none_either_way(self):
+        assert not self.oppose(rows_of(*self.turned(3, 4), OURS[6], OURS[7]))
+        assert not self.oppose(rows_of(Charge(0, 77, "line_99"), Charge(0, -78)))
+        assert not self.oppose([])
 
 
 class TestOrder:

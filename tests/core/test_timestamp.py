@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from counterfoil.core.timestamp import (
     check_instant,
     format_time,
+    is_date,
     month_end,
     parse_time,
+    parse_time_or_date,
     read_time,
     to_microseconds,
+    to_span,
 )
 from tests.core.common import code_of
 from tests.support import refused
@@ -98,6 +101,31 @@ class TestEvidence:
     def test_outside_the_calendar_nothing_is_written(self, microseconds):
         with pytest.raises(OverflowError):
             format_time(microseconds)
+
+
+class TestDates:
+    @given(st.dates())
+    def test_a_date_is_all_instants_of_its_day(self, day):
+        text = f"{day.year:04}-{day.month:02}-{day.day:02}"
+        first, last = parse_time_or_date(text)
+        assert format_time(first) == f"{text}T00:00:00.000000Z"
+        assert format_time(last) == f"{text}T23:59:59.999999Z"
+        assert to_span(text) == (first, last)
+        assert is_date(text)
+
+    @given(INSTANTS)
+    def test_a_time_is_one_instant(self, instant):
+        text = spelled(instant)
+        assert parse_time_or_date(text) == to_span(text) == (parse_time(text), parse_time(text))
+        assert not is_date(text)
+
+    @pytest.mark.parametrize("text", [
+        "", "2026-04", "2026-4-02", "2026-02-30", "0000-01-01", "2026-04-02Z", " 2026-04-02", "2026-04-02\n", "2026/04/02",
+        "02.04.2026", "２026-04-02", "2026-04-02T10:30:00Z",
+    ], ids=ascii)  # fmt: skip
+    def test_other_spellings_of_either_are_malformed(self, text):
+        with refused("malformed"):
+            parse_time_or_date(text)
 
 
 class TestMonthEnd:

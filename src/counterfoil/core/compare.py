@@ -5,7 +5,8 @@ first rule that pairs a charge decides, and no charge is paired twice.  The outc
 either list: charges are taken by time, those without one last, then by amount, then by reference.  Only charges equal
 in all three are taken by their place, and then it makes no difference but for which of them is named.
 
-Amounts are in the sense of a delta on both sides: what was used up is negative.
+Amounts are in the sense of a delta on both sides: what was used up is negative.  A date in place of a time stands for
+all instants of its day, in UTC.
 
 Source: docs/spec/dispute.md#matching.
 """
@@ -20,7 +21,7 @@ from typing import Final, NamedTuple
 
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import ProvenEntry
-from counterfoil.core.timestamp import MICROSECONDS, to_microseconds
+from counterfoil.core.timestamp import DATE_CHARACTERS, MICROSECONDS, is_date, to_span
 
 # A charge of theirs that we have not; one of ours that they have not; one that both have, with another amount; one
 # that a side has once more.
@@ -31,22 +32,29 @@ COUNTED_TWICE: Final = "counted-twice"
 
 # Which of two charges has something that at most one of them has.  Two references that differ are two charges.
 _AT_MOST_ONE: Final = ((False, False), (False, True), (True, False))
+# What a charge says of when it happened.
+_NO_TIME: Final = "none"
+_TIME: Final = "time"
+_DATE: Final = "date"
 
 
 class Charge(NamedTuple):
     """One charge of either side.
 
     Attributes:
-        place: of ours, the index of the entry; of theirs, the number of the row from 0.
+        place: of ours, the index of the entry; of theirs, the position of the row, from 0.
         amount: in nano (10^-9), not zero.
         reference: by which both sides know it, None where it has none.
-        time: when it happened, of 27 characters, None where nobody says.
+        time: when it happened: a time of 27 characters, or a date of 10; None where nobody says.
+        line: of theirs, the line of their file on which the row begins, from 1; None where there is no file.  Nothing is
+            paired by it.
     """
 
     place: int
     amount: int
     reference: str | None = None
     time: str | None = None
+    line: int | None = None
 
 
 class Difference(NamedTuple):
@@ -58,6 +66,8 @@ class Difference(NamedTuple):
         ours: place of our charge, None where it is about a charge of theirs alone.
         theirs: place of their charge, None where it is about a charge of ours alone.
         repeats: of `COUNTED_TWICE`, the place of the charge of the same side that it repeats.
+        elsewhere: where it is about a charge of theirs alone, the index of a delta of its reference that is not among our
+            charges, as one of another period is.  None where none is known, and in what `compare` finds: it sees two lists.
     """
 
     kind: str
@@ -65,6 +75,7 @@ class Difference(NamedTuple):
     ours: int | None = None
     theirs: int | None = None
     repeats: int | None = None
+    elsewhere: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,11 @@ class Comparison:
     def difference(self) -> int:
         """Ours less theirs, in nano: the sum of the amounts of the differences."""
         return self.ours - self.theirs
+
+    @property
+    def paired(self) -> int:
+        """How many charges of either side have one of the other, of the same amount or another."""
+        return self.agreed + sum(found.kind == AMOUNT_DIFFERS for found in self.differences)
 
 
 def charges_of(items: Iterable[ProvenEntry]) -> list[Charge]:
@@ -115,7 +131,7 @@ def compare(ours: Iterable[Charge], theirs: Iterable[Charge], *, window_seconds:
         theirs: those of the other party, each place once.
         window_seconds: how far apart the times of two charges without a common reference may be.
     """
-    matching = _Matching(sorted(ours, key=_order), sorted(theirs, key=_order))
+    matching = _Matching(ours, theirs)
     for rule in RULES:
         rule(matching, window_seconds)
     differences = [
@@ -139,8 +155,16 @@ def compare(ours: Iterable[Charge], theirs: Iterable[Charge], *, window_seconds:
     )
 
 
+def pair_by_reference(ours: Iterable[Charge], theirs: Iterable[Charge]) -> list[tuple[Charge, Charge]]:
+    """Return the pairs of the first two rules alone: charges of one reference."""
+    matching = _Matching(ours, theirs)
+    for rule in (_by_reference_and_amount, _by_reference):
+        rule(matching, 0)
+    return matching.pairs
+
+
 def _order(charge: Charge) -> tuple[bool, str, int, bool, str, int]:
-    # Times are of fixed width and compare as texts.
+    # Times are of fixed width and compare as texts; a date comes before the times of its day.
     return (
         charge.time is None,
         charge.time or "",
@@ -154,28 +178,26 @@ def _order(charge: Charge) -> tuple[bool, str, int, bool, str, int]:
 class _Matching:
     """Two sides on their way: all charges, those that are not paired yet, and the pairs; each list in order."""
 
-    def __init__(self, ours: list[Charge], theirs: list[Charge]) -> None:
-        self.all_ours = self.ours = ours
-        self.all_theirs = self.theirs = theirs
+    def __init__(self, ours: Iterable[Charge], theirs: Iterable[Charge]) -> None:
+        self.all_ours = self.ours = sorted(ours, key=_order)
+        self.all_theirs = self.theirs = sorted(theirs, key=_order)
         self.pairs: list[tuple[Charge, Charge]] = []
 
     def pair_equal(self, ours: _Key, theirs: _Key) -> None:
         """Pair charges of equal keys, the first with the first; a key of None stands aside."""
+        mine = [(charge, key) for charge in self.ours if (key := ours(charge)) is not None]
+        if not mine:
+            return
         waiting: defaultdict[object, list[Charge]] = defaultdict(list)
         for charge in reversed(self.theirs):
             if (key := theirs(charge)) is not None:
                 waiting[key].append(charge)
-        self._take(
-            [
-                (charge, others.pop())
-                for charge in self.ours
-                if (key := ours(charge)) is not None and (others := waiting.get(key))
-            ]
-        )
+        self._take([(charge, others.pop()) for charge, key in mine if (others := waiting.get(key))])
 
     def pair_near(self, ours: _Key, theirs: _Key, window: int) -> None:
         """Pair charges of equal keys whose times are at most so many microseconds apart, the earliest first."""
-        mine, others = self._by_key(self.ours, ours), self._by_key(self.theirs, theirs)
+        mine = self._by_key(self.ours, ours)
+        others = self._by_key(self.theirs, theirs) if mine else {}
         found: list[tuple[Charge, Charge]] = []
         for key in mine.keys() & others.keys():
             found += _near(mine[key], others[key], window)
@@ -202,31 +224,36 @@ _Key = Callable[[Charge], object]
 
 
 def _near(ours: Sequence[Charge], theirs: Sequence[Charge], window: int) -> list[tuple[Charge, Charge]]:
-    """Pair two lists in the order of time: as many pairs as a window allows."""
+    """Pair two lists in the order of time, each of times alone or of dates alone: as many pairs as a window allows."""
     found = []
-    our_times = [to_microseconds(charge.time or "") for charge in ours]
-    their_times = [to_microseconds(charge.time or "") for charge in theirs]
+    our_spans = [to_span(charge.time or "") for charge in ours]
+    their_spans = [to_span(charge.time or "") for charge in theirs]
     here = there = 0
     while here < len(ours) and there < len(theirs):
-        gap = our_times[here] - their_times[there]
-        if abs(gap) <= window:
+        (our_first, our_last), (their_first, their_last) = our_spans[here], their_spans[there]
+        too_late, too_early = our_first - their_last > window, their_first - our_last > window
+        if not too_late and not too_early:
             found.append((ours[here], theirs[there]))
-        here += gap <= window
-        there += gap >= -window
+        here += not too_late
+        there += not too_early
     return found
 
 
 def _by_reference_and_amount(matching: _Matching, _: int) -> None:
-    """Rule 1: the same reference and amount; of several, those of the same time first."""
+    """Rule 1: the same reference and amount; of several, those of the same time first, then those of one day."""
 
     def with_time(charge: Charge) -> object:
         return None if charge.reference is None else (charge.reference, charge.amount, charge.time)
 
+    def with_day(charge: Charge) -> object:
+        known = charge.reference is not None and charge.time is not None
+        return (charge.reference, charge.amount, (charge.time or "")[:DATE_CHARACTERS]) if known else None
+
     def without(charge: Charge) -> object:
         return None if charge.reference is None else (charge.reference, charge.amount)
 
-    matching.pair_equal(with_time, with_time)
-    matching.pair_equal(without, without)
+    for key in (with_time, with_day, without):
+        matching.pair_equal(key, key)
 
 
 def _by_reference(matching: _Matching, _: int) -> None:
@@ -239,31 +266,47 @@ def _by_reference(matching: _Matching, _: int) -> None:
 
 
 def _by_amount_at_one_time(matching: _Matching, _: int) -> None:
-    """Rule 3: the same amount and time, and at most one reference."""
-    _by_amount_in_time(matching, 0)
+    """Rule 3: the same amount, the same time or the same date, and at most one reference."""
+    _pair_times(matching, ((_TIME, _TIME), (_DATE, _DATE)), 0)
 
 
 def _by_amount_in_time(matching: _Matching, window_seconds: int) -> None:
-    """Rule 4: the same amount, times within the window, and at most one reference."""
-    for ours, theirs in _AT_MOST_ONE:
-        matching.pair_near(_amount(ours), _amount(theirs), window_seconds * MICROSECONDS)
+    """Rule 4: the same amount, times within the window, and at most one reference; what is less exact comes later."""
+    window = window_seconds * MICROSECONDS
+    _pair_times(matching, ((_TIME, _TIME),), window)
+    _pair_times(matching, ((_TIME, _DATE), (_DATE, _TIME)), 0)
+    _pair_times(matching, ((_TIME, _DATE), (_DATE, _TIME), (_DATE, _DATE)), window)
+
+
+def _pair_times(matching: _Matching, kinds: Sequence[tuple[str, str]], window: int) -> None:
+    for (our_reference, their_reference), (our_time, their_time) in product(_AT_MOST_ONE, kinds):
+        matching.pair_near(_amount(our_reference, our_time), _amount(their_reference, their_time), window)
 
 
 def _by_amount(matching: _Matching, _: int) -> None:
     """Rule 5: the same amount, at most one time, and at most one reference."""
+    kinds = {False: (_NO_TIME,), True: (_TIME, _DATE)}
     for times, references in product(_AT_MOST_ONE, repeat=2):
-        matching.pair_equal(_amount(references[0], times[0]), _amount(references[1], times[1]))
+        ours, theirs = (
+            _amount(referenced, *kinds[timed]) for referenced, timed in zip(references, times, strict=True)
+        )
+        matching.pair_equal(ours, theirs)
 
 
-def _amount(referenced: bool, timed: bool | None = None) -> _Key:  # noqa: FBT001  -- two of them, in order
-    """Return the key of a charge by its amount, of those that have or lack a reference, and a time where that counts."""
+def _amount(referenced: bool, *kinds: str) -> _Key:  # noqa: FBT001  -- with what follows it says one thing
+    """Return the key of a charge by its amount, of those that have or lack a reference, and whose time is of a kind."""
 
     def key(charge: Charge) -> object:
-        if (charge.reference is not None) is not referenced:
-            return None
-        return charge.amount if timed is None or (charge.time is not None) is timed else None
+        wanted = (charge.reference is not None) is referenced and _kind_of(charge) in kinds
+        return charge.amount if wanted else None
 
     return key
+
+
+def _kind_of(charge: Charge) -> str:
+    if charge.time is None:
+        return _NO_TIME
+    return _DATE if is_date(charge.time) else _TIME
 
 
 RULES: Final = (

@@ -2,9 +2,9 @@ r"""Dispute packets: where two parties differ about a period, with the proof of 
 
     {"type": "counterfoil/dispute@v1",
      "statement": {...},                                              of the period, full
-     "rows": [{"amount", "reference"?, "time"?}, ...],                the other party's charges, as given
+     "rows": [{"amount", "line"?, "reference"?, "time"?}, ...],       the other party's charges, as given
      "windowSeconds": "300",                                          how far apart two times of one charge may be
-     "differences": [{"kind", "amount", "index"?, "row"?, "repeats"?}, ...],
+     "differences": [{"kind", "amount", "index"?, "row"?, "repeats"?, "elsewhere"?}, ...],
      "receipts": [{...}, ...]}                                        of the entries that the differences name
 
 Nothing in it is signed but the statement and the receipts.  The rows are what somebody says; the differences follow from
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from counterfoil.core.amount import TOTAL_PATTERN, format_nano, parse_amount, to_nano
@@ -32,6 +32,7 @@ from counterfoil.core.compare import (
     Difference,
     charges_of,
     compare,
+    pair_by_reference,
 )
 from counterfoil.core.crosscheck import CrossCheck, items_of
 from counterfoil.core.encoding import (
@@ -46,7 +47,7 @@ from counterfoil.core.encoding import (
 from counterfoil.core.receipt import Receipt, Verified, receipt_from, verify_receipt
 from counterfoil.core.statement import FULL, Statement, statement_from
 from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
-from counterfoil.core.timestamp import parse_time
+from counterfoil.core.timestamp import parse_time_or_date
 from counterfoil.errors import MalformedError, TooLargeError, VerificationError
 from counterfoil.limits import COMPARISON_WINDOW_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
 
@@ -54,16 +55,16 @@ DISPUTE_TYPE: Final = "counterfoil/dispute@v1"
 
 _MEMBERS: Final = frozenset({"type", "statement", "rows", "windowSeconds", "differences", "receipts"})
 _ROW: Final = frozenset({"amount"})
-_ROW_OPTIONAL: Final = frozenset({"reference", "time"})
+_ROW_OPTIONAL: Final = frozenset({"line", "reference", "time"})
 _DIFFERENCE: Final = frozenset({"kind", "amount"})
 # Which charges each kind names; what was counted twice stands on one side, with what it repeats.
 _NAMED: Final = {
-    MISSING_HERE: (frozenset({"row"}),),
-    MISSING_THERE: (frozenset({"index"}),),
-    AMOUNT_DIFFERS: (frozenset({"index", "row"}),),
-    COUNTED_TWICE: (frozenset({"index", "repeats"}), frozenset({"row", "repeats"})),
+    MISSING_HERE: ({"row"}, {"row", "elsewhere"}),
+    MISSING_THERE: ({"index"},),
+    AMOUNT_DIFFERS: ({"index", "row"},),
+    COUNTED_TWICE: ({"index", "repeats"}, {"row", "repeats"}, {"row", "repeats", "elsewhere"}),
 }
-_PLACES: Final = frozenset({"index", "row", "repeats"})
+_PLACES: Final = frozenset({"index", "row", "repeats", "elsewhere"})
 # Two amounts of opposite sign differ by more than an amount holds.
 _AMOUNT: Final = re.compile(rf"-?{TOTAL_PATTERN}", re.ASCII)
 
@@ -95,7 +96,7 @@ class VerifiedDispute:
         statement: what the period adds up to on our side.
         rows: the other party's charges: what the packet says of them, and no more.
         comparison: both sides' totals, and the differences.
-        receipts: our side of each difference that names an entry.
+        receipts: of the entries that the differences name, in that order: our side of them, or what is elsewhere.
     """
 
     statement: VerifiedStatement
@@ -124,6 +125,28 @@ def compare_period(
     return compare(charges_of(statement.inside), rows, window_seconds=window_seconds)
 
 
+def signs_oppose(
+    statement: VerifiedStatement, rows: Sequence[Charge], found: Comparison, *, window_seconds: int
+) -> bool:
+    """Return whether most rows would find a charge of ours with their signs turned, and more of them than as they are.
+
+    Args:
+        statement: of the period, full.
+        rows: the other party's charges.
+        found: what `compare_period` says of both.
+        window_seconds: with which it was found.
+    """
+    if found.paired > len(rows) // 2:
+        return False
+    turned = [row._replace(amount=-row.amount) for row in rows]
+    return compare_period(statement, turned, window_seconds=window_seconds).paired > len(rows) // 2
+
+
+def proven_of(difference: Difference) -> int | None:
+    """Return the index of the entry whose receipt a packet has for a difference, None where it has none."""
+    return difference.ours if difference.elsewhere is None else difference.elsewhere
+
+
 def parse_dispute(data: bytes | str) -> Dispute:
     """Read a dispute packet (step 1, as far as keys are not needed).  Nothing is verified.
 
@@ -149,7 +172,7 @@ def parse_dispute(data: bytes | str) -> Dispute:
     if statement.mode != FULL:
         raise MalformedError("the statement of a dispute is a full one")
     receipts = tuple([receipt_from(found) for found in _array(value["receipts"], "receipts")])
-    wanted = [found.ours for found in differences if found.ours is not None]
+    wanted = [index for found in differences if (index := proven_of(found)) is not None]
     if [receipt.item.entry.index for receipt in receipts] != wanted:
         raise MalformedError("the receipts are not those of the entries that the differences name")
     return Dispute(statement, rows, window_seconds, differences, receipts)
@@ -174,8 +197,11 @@ def _row(place: int, value: JsonValue) -> Charge:
     reference = text_member(found, "reference", what="row") if "reference" in found else None
     time = text_member(found, "time", what="row") if "time" in found else None
     if time is not None:
-        parse_time(time)
-    return Charge(place, amount, reference, time)
+        parse_time_or_date(time)
+    line = decode_integer(text_member(found, "line", what="row")) if "line" in found else None
+    if line == 0:
+        raise MalformedError("lines are counted from 1")
+    return Charge(place, amount, reference, time, line)
 
 
 def _difference(value: JsonValue) -> Difference:
@@ -188,7 +214,9 @@ def _difference(value: JsonValue) -> Difference:
     places = {
         name: decode_integer(text_member(found, name, what="difference")) for name in _PLACES & found.keys()
     }
-    return Difference(kind, nano, places.get("index"), places.get("row"), places.get("repeats"))
+    return Difference(
+        kind, nano, places.get("index"), places.get("row"), places.get("repeats"), places.get("elsewhere")
+    )
 
 
 def verify_dispute(
@@ -229,14 +257,34 @@ def verify_dispute(
         receipts.append(verified)
     # Step 4: the differences are those of the entries and the rows.
     comparison = compare_period(statement, dispute.rows, window_seconds=dispute.window_seconds)
-    if dispute.differences != comparison.differences:
+    if tuple([found._replace(elsewhere=None) for found in dispute.differences]) != comparison.differences:
         raise VerificationError(
             "details-mismatch",
             "the differences are not those between the entries of the statement and the rows",
             listed=len(dispute.differences),
             found=len(comparison.differences),
         )
+    _verify_elsewhere(dispute, statement)
+    comparison = replace(comparison, differences=dispute.differences)
     return VerifiedDispute(statement, dispute.rows, comparison, tuple(receipts))
+
+
+def _verify_elsewhere(dispute: Dispute, statement: VerifiedStatement) -> None:
+    """Refuse an entry elsewhere that is among our charges, is not the charge of its row, or is named twice."""
+    taken = {item.entry.index for item in statement.inside}
+    items = {receipt.item.entry.index: receipt.item for receipt in dispute.receipts}
+    for found in dispute.differences:
+        if found.elsewhere is None or found.theirs is None:
+            continue
+        charges, row = charges_of([items[found.elsewhere]]), dispute.rows[found.theirs]
+        if found.elsewhere in taken or not pair_by_reference(charges, [row]):
+            raise VerificationError(
+                "details-mismatch",
+                "the entry that is said to be elsewhere in the log is not the charge of the row",
+                index=found.elsewhere,
+                row=found.theirs,
+            )
+        taken.add(found.elsewhere)
 
 
 def format_dispute(
@@ -252,8 +300,8 @@ def format_dispute(
     Args:
         statement: of the period, full, in canonical form.
         rows: the other party's charges; the place of each is its position.
-        differences: all that `compare_period` finds.
-        receipts: of the entries that the differences name, in that order, each in canonical form.
+        differences: all that `compare_period` finds; with what is elsewhere in the log, where that is known.
+        receipts: of the entries that the differences name (`proven_of`), in that order, each in canonical form.
         window_seconds: with which they were found.
 
     Raises:
@@ -273,13 +321,16 @@ def format_dispute(
 
 
 def _write_row(row: Charge) -> str:
+    line = "" if row.line is None else f',"line":"{row.line}"'
     reference = "" if row.reference is None else f',"reference":{json_string(row.reference)}'
     time = "" if row.time is None else f',"time":"{row.time}"'
-    return f'{{"amount":"{format_nano(row.amount)}"{reference}{time}}}'
+    return f'{{"amount":"{format_nano(row.amount)}"{line}{reference}{time}}}'
 
 
 def _write_difference(found: Difference) -> str:
+    elsewhere = "" if found.elsewhere is None else f',"elsewhere":"{found.elsewhere}"'
     index = "" if found.ours is None else f',"index":"{found.ours}"'
     repeats = "" if found.repeats is None else f',"repeats":"{found.repeats}"'
     row = "" if found.theirs is None else f',"row":"{found.theirs}"'
-    return f'{{"amount":"{format_nano(found.amount)}"{index},"kind":"{found.kind}"{repeats}{row}}}'
+    amount = format_nano(found.amount)
+    return f'{{"amount":"{amount}"{elsewhere}{index},"kind":"{found.kind}"{repeats}{row}}}'

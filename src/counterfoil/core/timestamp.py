@@ -1,7 +1,8 @@
 """Times: UTC, always six decimals, `2026-04-01T09:00:00.000000Z`.
 
 The text is of fixed width, so that times compare as their texts do.  A number of microseconds since
-1970-01-01T00:00:00Z, negative before it, is what arithmetic uses.
+1970-01-01T00:00:00Z, negative before it, is what arithmetic uses.  Where somebody knows the day alone, a date,
+`2026-04-01`, stands for all instants of it, in UTC.
 
 Source: docs/spec/conventions.md.
 """
@@ -21,6 +22,8 @@ from counterfoil.limits import TIME_INPUT_CHARACTERS_MAX
 MICROSECONDS: Final = 1_000_000
 TIME_PATTERN: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
 _TIME: Final = re.compile(TIME_PATTERN, re.ASCII)
+DATE_CHARACTERS: Final = 10
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 # RFC 3339, section 5.6, and a plain date.  fromisoformat alone takes an offset of 10:60, and in later versions 24:00.
 _INPUT: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -67,6 +70,33 @@ def parse_time(text: str) -> int:
 def to_microseconds(text: str) -> int:
     """Convert a time that was read already."""
     return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+
+
+def is_date(text: str) -> bool:
+    """Return whether a time or a date that was read already is a date."""
+    return len(text) == DATE_CHARACTERS
+
+
+def parse_time_or_date(text: str) -> tuple[int, int]:
+    """Read a time or a date as evidence has it; return its first and its last microsecond.
+
+    Raises:
+        MalformedError: as `parse_time`.
+    """
+    if not _DATE.fullmatch(text):
+        instant = parse_time(text)
+        return instant, instant
+    check_instant(text)
+    return to_span(text)
+
+
+def to_span(text: str) -> tuple[int, int]:
+    """Convert a time or a date that was read already to its first and its last microsecond."""
+    if not is_date(text):
+        instant = to_microseconds(text)
+        return instant, instant
+    start = to_microseconds(f"{text}T00:00:00Z")
+    return start, start + _DAY_MICROSECONDS - 1
 
 
 def format_time(microseconds: int) -> str:
