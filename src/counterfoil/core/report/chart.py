@@ -8,10 +8,13 @@ Source: docs/spec/report.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
-from counterfoil.core.report.markup import figure, number, outside, plain_time
+from counterfoil.core.entry import OPEN
+from counterfoil.core.report.markup import counted, figure, outside, plain_time
 from counterfoil.core.statement_verify import VerifiedStatement
+from counterfoil.core.timestamp import to_microseconds
 
 _WIDTH: Final = 7_200
 _LEFT: Final = 40
@@ -25,53 +28,59 @@ _BAR_WIDTH_MIN: Final = 16
 
 
 def balance_chart(statement: VerifiedStatement) -> str:
-    """Return the chart of a full statement: the balance after each of its entries."""
+    """Return the chart of a full statement: the balance over the time of its period."""
     balances = [statement.opening.balance, *[item.entry.balance for item in statement.inside]]
     low, high = min(balances), max(balances)
     unit = outside(statement.unit)
+    start, end = _span(statement)
     words = (
-        f"The balance goes from {figure(balances[0])} to {figure(balances[-1])} {unit} "
-        f"over {number(len(balances) - 1)} entries. It is {figure(high)} at most and {figure(low)} at least."
+        f"From {plain_time(start)} to {plain_time(end)} the balance goes from {figure(balances[0])} to "
+        f"{figure(balances[-1])} {unit}, over {counted(statement.deltas, 'delta')}. "
+        f"It is {figure(high)} at most and {figure(low)} at least."
     )
-    ends = f"{plain_time(statement.start)} to {plain_time(statement.end)}"
     drawn = [
         f'<text x="{_LEFT}" y="{_TOP - 100}">{figure(high)}</text>',
         _line("rule", _LEFT, _TOP, _RIGHT, _TOP),
         _line("rule", _LEFT, _BOTTOM, _RIGHT, _BOTTOM),
         f'<text x="{_LEFT}" y="{_BOTTOM + 160}">{figure(low)}</text>',
-        f'<text class="soft" x="{_RIGHT}" y="{_BOTTOM + 160}" text-anchor="end">{ends}</text>',
+        f'<text class="soft" x="{_LEFT}" y="{_BOTTOM + 360}">{plain_time(start)}</text>',
+        f'<text class="soft" x="{_RIGHT}" y="{_BOTTOM + 360}" text-anchor="end">{plain_time(end)}</text>',
     ]
     if low < 0 < high:
         level = _scaled(0, low, high, _BOTTOM, _TOP)
         drawn.append(_line("zero", _LEFT, level, _RIGHT, level))
-    drawn.append(f'<path class="curve" d="{_steps(balances, low, high)}"/>')
-    return _svg("Balance over the entries of the period", words, _BOTTOM + 240, drawn)
+    levels = [_scaled(balance, low, high, _BOTTOM, _TOP) for balance in balances]
+    times = [to_microseconds(item.entry.recorded_at) for item in statement.inside]
+    places = [_scaled(time, to_microseconds(start), to_microseconds(end), _LEFT, _RIGHT) for time in times]
+    drawn.append(f'<path class="curve" d="{_steps(levels, places)}"/>')
+    return _svg("Balance over time", words, _BOTTOM + 440, drawn)
 
 
-def _steps(balances: Sequence[int], low: int, high: int) -> str:
-    """Return the path that stays level between two entries and jumps at each."""
-    last = max(len(balances) - 1, 1)
-    level = _scaled(balances[0], low, high, _BOTTOM, _TOP)
-    path = [f"M{_LEFT} {level}"]
-    for place, balance in enumerate(balances[1:], 1):
-        path.append(f"H{_scaled(place, 0, last, _LEFT, _RIGHT)}")
-        if (new := _scaled(balance, low, high, _BOTTOM, _TOP)) != level:
-            path.append(f"V{new}")
-            level = new
-    if len(balances) == 1:
-        path.append(f"H{_RIGHT}")
-    return "".join(path)
+def _span(statement: VerifiedStatement) -> tuple[str, str]:
+    """Return from when and up to when the balance is known: within the period, while there is a log and it is complete."""
+    inside, through = statement.inside, statement.provisional_through
+    opens = bool(inside) and inside[0].entry.type == OPEN
+    return inside[0].entry.recorded_at if opens else statement.start, through or statement.end
 
 
-def totals_chart(statement: VerifiedStatement) -> str:
-    """Return the chart of a light statement: from the opening balance by credits and debits to the closing one."""
+def _steps(levels: Sequence[int], places: Sequence[int]) -> str:
+    """Return the path that begins at the first level, jumps to each next one at its place, and stays level between."""
+    path = [f"M{_LEFT} {levels[0]}"]
+    for place, (level, new) in zip(places, pairwise(levels), strict=True):
+        if new != level:
+            path.append(f"H{place}V{new}")
+    return "".join([*path, f"H{_RIGHT}"])
+
+
+def totals_chart(statement: VerifiedStatement, name_of_last: str) -> str:
+    """Return the chart of a light statement: from the opening balance by credits and debits to the last one."""
     opening, closing = statement.opening.balance, statement.closing.balance
     summit = opening + statement.credits
     bars = (
         ("Opening balance", "balance", opening, 0, opening),
         ("Credits", "credit", statement.credits, opening, summit),
         ("Debits", "debit", -statement.debits, closing, summit),
-        ("Closing balance", "balance", closing, 0, closing),
+        (name_of_last, "balance", closing, 0, closing),
     )
     low, high = min(0, opening, closing), max(0, summit, closing)
     zero = _scaled(0, low, high, _LEFT, _RIGHT)
@@ -88,7 +97,7 @@ def totals_chart(statement: VerifiedStatement) -> str:
         ]
     unit = outside(statement.unit)
     words = " ".join([f"{name} {figure(value)} {unit}." for name, _, value, _, _ in bars])
-    return _svg("From the opening to the closing balance", words, height, drawn)
+    return _svg("From the opening balance to the last", words, height, drawn)
 
 
 def _scaled(value: int, low: int, high: int, start: int, end: int) -> int:

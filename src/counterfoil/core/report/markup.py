@@ -14,7 +14,7 @@ import hashlib
 import html
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.report.style import STYLE
@@ -34,6 +34,11 @@ _GROUPS: Final = "\u202f"
 _GROUP_OF_THREE: Final = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)", re.ASCII)
 # A number of four digits is read without.
 _UNGROUPED_DIGITS_MAX: Final = 4
+_FIGURE: Final = "figure"
+# Beyond so many characters a column of figures may break its lines, or it would not fit on paper.
+_LONG_FIGURE: Final = "figure long"
+_UNBROKEN_CHARACTERS_MAX: Final = 20
+_WHOLE_SECOND: Final = ".000000"
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'sha256-"
@@ -63,9 +68,46 @@ def figure(nano: int) -> str:
     return f"{sign}{_grouped(whole)}{point}{fraction}"
 
 
+class FigureColumn(NamedTuple):
+    """Amounts or totals that stand below each other.
+
+    Attributes:
+        kind: the class of their cells.
+        digits: so many stand after the point at most.
+    """
+
+    kind: str
+    digits: int
+
+
+def figure_column(nanos: Iterable[int]) -> FigureColumn:
+    """Return the column that holds these amounts or totals, in nano."""
+    shown = [figure(nano).partition(".") for nano in nanos]
+    digits = max((len(fraction) for _, _, fraction in shown), default=0)
+    characters = max((len(whole) for whole, _, _ in shown), default=0) + digits + (digits > 0)
+    return FigureColumn(_FIGURE if characters <= _UNBROKEN_CHARACTERS_MAX else _LONG_FIGURE, digits)
+
+
+def aligned(nano: int, column: FigureColumn) -> str:
+    """Return a figure of a column, behind which room is kept, so that the decimal points stand below each other.
+
+    The room is that of the zeros it does not have.  They stand in an attribute: nobody sees, hears or copies other digits
+    than were recorded.
+    """
+    shown = figure(nano)
+    _, point, fraction = shown.partition(".")
+    zeros = "0" * (column.digits - len(fraction))
+    return f'<span data-room="{"" if point else "."}{zeros}">{shown}</span>' if zeros else shown
+
+
 def number(value: int) -> str:
     """Return an index or a count, its digits in groups."""
     return _grouped(str(value))
+
+
+def counted(value: int, name: str) -> str:
+    """Return a count with the name of what it counts: `1 delta`, `30 deltas`."""
+    return f"{number(value)} {name}{'' if value == 1 else 's'}"
 
 
 def _grouped(digits: str) -> str:
@@ -73,14 +115,18 @@ def _grouped(digits: str) -> str:
 
 
 def plain_time(time: str) -> str:
-    """Return a time of 27 characters for a person: `2026-04-02 10:30:00.25 UTC`."""
-    clock = time[11:26].rstrip("0").rstrip(".")
-    return f"{time[:10]} {clock} UTC"
+    """Return a time of 27 characters for a person: `2026-04-02 10:30:00.250000 UTC`, a whole second without its zeros."""
+    return f"{time[:10]} {time[11:26].removesuffix(_WHOLE_SECOND)} UTC"
 
 
 def time_element(time: str) -> str:
     """Return a time as an element that says it exactly, too."""
     return f'<time datetime="{time}">{plain_time(time)}</time>'
+
+
+def time_cell(time: str) -> str:
+    """Return a time for a column whose head says UTC, of the same width as every other: `2026-04-02 10:30:00.000000`."""
+    return f'<time datetime="{time}">{time[:10]} {time[11:26]}</time>'
 
 
 def month_of(start: str, end: str) -> str | None:
@@ -90,10 +136,28 @@ def month_of(start: str, end: str) -> str | None:
     return f"{_MONTHS[int(start[5:7]) - 1]} {start[:4]}"
 
 
-def facts(heading: str, rows: Iterable[tuple[str, str]]) -> str:
-    """Return a table of names and values; the values are markup."""
+def facts(heading: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
+    """Return a table of names and values; the values, and the note above them, are markup."""
     written = "\n".join([f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in rows])
-    return f'<table class="facts">\n<caption><h2>{heading}</h2></caption>\n<tbody>\n{written}\n</tbody>\n</table>\n'
+    return (
+        f'<table class="facts">\n<caption><h2>{heading}</h2>{note}</caption>\n'
+        f"<tbody>\n{written}\n</tbody>\n</table>\n"
+    )
+
+
+def account(heading: str, note: str, unit: str, rows: Sequence[tuple[str, int]]) -> str:
+    """Return a table of names, markup, and amounts or totals, in nano; the last one is what the others lead to."""
+    column = figure_column([nano for _, nano in rows])
+    # The space between the cells parts a figure from its unit where the page is read as text.
+    cells = [
+        f'<th scope="row">{name}</th><td class="{column.kind}">{aligned(nano, column)}</td> <td>{outside(unit)}</td>'
+        for name, nano in rows
+    ]
+    written = "\n".join([f"<tr>{cell}</tr>" for cell in cells])
+    return (
+        f'<table class="account">\n<caption><h2>{heading}</h2>{note}</caption>\n'
+        f"<tbody>\n{written}\n</tbody>\n</table>\n"
+    )
 
 
 def listing(
@@ -118,11 +182,12 @@ def _class(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
 
 
-def frame(title: str, content: str, embedded: str) -> str:
+def frame(title: str, issuer: str, content: str, embedded: str) -> str:
     """Return the whole page.
 
     Args:
         title: markup without elements, for the tab of a browser and the first heading.
+        issuer: whose page it is, markup, above that heading.
         content: what people see, markup.
         embedded: what they do not see.
     """
@@ -133,5 +198,5 @@ def frame(title: str, content: str, embedded: str) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{title}</h1>\n{content}</main>\n{embedded}</body>\n</html>\n"
+        f'<p class="issuer">{issuer}</p>\n<h1>{title}</h1>\n{content}</main>\n{embedded}</body>\n</html>\n'
     )

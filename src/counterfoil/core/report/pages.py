@@ -12,41 +12,63 @@ import html
 from collections.abc import Iterator
 from typing import Final
 
-from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.encoding import JsonValue, canonical_json
-from counterfoil.core.entry import DELTA, OPEN, SEAL, Entry
+from counterfoil.core.entry import DELTA, OPEN, SEAL
 from counterfoil.core.receipt import ProvenEntry, Verified
-from counterfoil.core.reference import parse_origin
 from counterfoil.core.report.chart import balance_chart, totals_chart
+from counterfoil.core.report.issuer import checking, issue, proof
 from counterfoil.core.report.markup import (
+    account,
+    aligned,
+    counted,
     cut,
     facts,
     figure,
+    figure_column,
     listing,
     month_of,
     number,
     outside,
     plain_time,
+    time_cell,
     time_element,
 )
 from counterfoil.core.statement import FULL
 from counterfoil.core.statement_verify import VerifiedStatement
 
-_WHAT: Final = {DELTA: "delta", OPEN: "opening of the log", SEAL: "seal"}
+_WHAT: Final = {DELTA: "delta", SEAL: "seal", OPEN: "opening"}
+_MEANS: Final = {
+    DELTA: "A delta changes the balance.",
+    SEAL: "A seal closes what a signed checkpoint covers; it has no amount.",
+    OPEN: "An opening is the first entry of a log; it has no amount.",
+}
 _RECEIPT_PROVES: Final = (
     "It proves that the holder of the operator\u2019s key signed a log in which this entry stands at this place, with this "
     "time and these figures. It does not prove that the totals are the sums of all entries before, "
 )
 _FULL_PROVES: Final = (
     "It proves that nothing of the period was left out: every entry is in this file, and the credits and debits are their "
-    "sums, provided that the log keeps to its rules before and after the period. It does not prove "
+    "sums, provided that the log keeps to its rules before and after the period."
+)
+_FULL_PROVES_SO_FAR: Final = (
+    "It proves that nothing up to {through} was left out; more may come until the period\u2019s end. Every entry up to then is "
+    "in this file, and the credits and debits are their sums, provided that the log keeps to its rules before the period."
 )
 _LIGHT_PROVES: Final = (
     "It proves what the period adds up to and that nothing at its ends was left out, provided that the log keeps to its "
-    "rules throughout: the entries between the first and the last are not in this file. It does not prove "
+    "rules throughout: the entries between the first and the last are not in this file."
+)
+_LIGHT_PROVES_SO_FAR: Final = (
+    "It proves what the period adds up to through {through} and that nothing at the ends of that was left out; more may come "
+    "until the period\u2019s end. This holds provided that the log keeps to its rules throughout: the entries between the "
+    "first and the last are not in this file."
 )
 _UNPROVEN: Final = (
     "that no newer checkpoint exists, that everybody was shown the same log, or that the times are true."
+)
+_BY_RECORDING: Final = (
+    "An entry belongs to the period in which it was recorded. A date that its sender gives it, as when it happened, does "
+    "not count."
 )
 
 
@@ -59,21 +81,23 @@ def receipt_title(verified: Verified) -> str:
 
 def receipt_content(verified: Verified) -> str:
     """Return what the page of a receipt says, markup."""
+    entry, checkpoint = verified.entry, verified.checkpoint
+    totals = (("Credits", entry.credits), ("Debits", entry.debits), ("Balance", entry.balance))
     return (
-        facts("The entry", _entry_rows(verified))
-        + facts("Totals of the log after it", _total_rows(verified.entry))
+        issue(checkpoint, verified.customer_id, entry)
+        + facts("The entry", _entry_rows(verified))
+        + account("Totals of the log after it", counted(entry.count, "delta"), entry.unit, totals)
         + f'<h2>What this proves</h2>\n<p class="note">{_RECEIPT_PROVES}{_UNPROVEN}</p>\n'
-        + _proof(verified.checkpoint, "counterfoil/receipt@v1")
-        + _checking(verified.checkpoint, verified.customer_id)
+        + proof(checkpoint, "counterfoil/receipt@v1")
+        + checking(checkpoint, verified.customer_id)
     )
 
 
 def _entry_rows(verified: Verified) -> Iterator[tuple[str, str]]:
     entry = verified.entry
-    yield "Customer", _customer(verified.customer_id)
-    yield "What", _WHAT[entry.type]
+    yield "What", f"{_WHAT[entry.type]}<br><small>{_MEANS[entry.type]}</small>"
     if entry.type == DELTA:
-        yield "Amount", f"<strong>{_amount(entry.amount, entry)}</strong>"
+        yield "Amount", f"<strong>{figure(entry.amount)} {outside(entry.unit)}</strong>"
     yield "Recorded", time_element(entry.recorded_at)
     if entry.effective_at is not None:
         yield "Happened, as the sender says", time_element(entry.effective_at)
@@ -104,35 +128,37 @@ def _detail_rows(details: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
         yield "Metadata", f"<dl>{members}</dl>"
 
 
-def _total_rows(entry: Entry) -> Iterator[tuple[str, str]]:
-    yield "Deltas", number(entry.count)
-    yield "Credits", _amount(entry.credits, entry)
-    yield "Debits", _amount(entry.debits, entry)
-    yield "Balance", f"<strong>{_amount(entry.balance, entry)}</strong>"
-
-
 def statement_title(statement: VerifiedStatement) -> str:
     """Return the title of a statement's page, text."""
     month = month_of(statement.start, statement.end)
-    return f"Statement for {month or f'{plain_time(statement.start)} to {plain_time(statement.end)}'}"
+    period = month or f"{plain_time(statement.start)} to {plain_time(statement.end)}"
+    return f"Statement for {period}{'' if statement.provisional_through is None else ' (provisional)'}"
 
 
 def statement_content(statement: VerifiedStatement) -> str:
     """Return what the page of a statement says, markup."""
-    full = statement.mode == FULL
+    checkpoint, through = statement.checkpoint, statement.provisional_through
+    closing = "Closing balance" if through is None else f"Balance through {plain_time(through)}"
+    sums = (
+        ("Opening balance", statement.opening.balance),
+        ("Credits", statement.credits),
+        ("Debits", statement.debits),
+        (closing, statement.closing.balance),
+    )
+    chart = balance_chart(statement) if statement.mode == FULL else totals_chart(statement, closing)
     return (
-        facts("The period", _period_rows(statement))
-        + facts("What it adds up to", _sum_rows(statement))
-        + (balance_chart(statement) if full else totals_chart(statement))
-        + f'<h2>What this proves</h2>\n<p class="note">{_FULL_PROVES if full else _LIGHT_PROVES}{_UNPROVEN}</p>\n'
+        issue(checkpoint, statement.customer_id, statement.items[-1].entry)
+        + facts("Period (by time of recording)", _period_rows(statement), _BY_RECORDING)
+        + account("What it adds up to", counted(statement.deltas, "delta"), statement.unit, sums)
+        + chart
+        + f'<h2>What this proves</h2>\n<p class="note">{_proves(statement)} It does not prove {_UNPROVEN}</p>\n'
         + _entries(statement)
-        + _proof(statement.checkpoint, "counterfoil/statement@v1")
-        + _checking(statement.checkpoint, statement.customer_id)
+        + proof(checkpoint, "counterfoil/statement@v1")
+        + checking(checkpoint, statement.customer_id, provisional=through is not None)
     )
 
 
 def _period_rows(statement: VerifiedStatement) -> Iterator[tuple[str, str]]:
-    yield "Customer", _customer(statement.customer_id)
     yield "From", time_element(statement.start)
     yield "Up to, and not including", time_element(statement.end)
     if statement.provisional_through is None:
@@ -150,91 +176,75 @@ def _period_rows(statement: VerifiedStatement) -> Iterator[tuple[str, str]]:
 
 def _mode(statement: VerifiedStatement) -> str:
     if statement.mode == FULL:
-        return "with every entry of the period"
-    return "with the totals, and the first and last entry of the period"
+        return f"with every entry of {_period(statement)}"
+    return f"with the totals, and the first and last entry of {_period(statement)}"
 
 
-def _sum_rows(statement: VerifiedStatement) -> Iterator[tuple[str, str]]:
-    unit = outside(statement.unit)
-    yield "Opening balance", f"{figure(statement.opening.balance)} {unit}"
-    yield "Credits", f"{figure(statement.credits)} {unit}"
-    yield "Debits", f"{figure(statement.debits)} {unit}"
-    yield "Closing balance", f"<strong>{figure(statement.closing.balance)} {unit}</strong>"
-    yield "Deltas", number(statement.deltas)
+def _period(statement: VerifiedStatement) -> str:
+    return "the period" if statement.provisional_through is None else "the period so far"
+
+
+def _proves(statement: VerifiedStatement) -> str:
+    full, through = statement.mode == FULL, statement.provisional_through
+    if through is None:
+        return _FULL_PROVES if full else _LIGHT_PROVES
+    return (_FULL_PROVES_SO_FAR if full else _LIGHT_PROVES_SO_FAR).format(through=time_element(through))
 
 
 def _entries(statement: VerifiedStatement) -> str:
     if not statement.inside:
         return "<h2>Entries</h2>\n<p>The period has none.</p>\n"
-    unit = outside(statement.unit)
+    amounts = figure_column([item.entry.amount for item in statement.inside if item.entry.type == DELTA])
+    balances = figure_column([item.entry.balance for item in statement.inside])
     columns = (
-        ("Entry", ""),
-        ("Recorded", ""),
+        ("Entry", "index"),
+        ("Recorded (UTC)", "instant"),
         ("What", ""),
         ("Reference", ""),
-        (f"Amount in {unit}", "figure"),
-        ("Balance after it", "figure"),
+        ("Amount", amounts.kind),
+        ("Balance after it", balances.kind),
     )
-    caption = (
-        f"All {number(len(statement.inside))} entries of the period"
-        if statement.mode == FULL
-        else "The first and the last entry of the period; those between are not in this file"
+    rows = (
+        (
+            number(item.entry.index),
+            time_cell(item.entry.recorded_at),
+            _what(item),
+            _reference(item),
+            aligned(item.entry.amount, amounts) if item.entry.type == DELTA else "",
+            aligned(item.entry.balance, balances),
+        )
+        for item in statement.inside
     )
-    return listing("Entries", caption, columns, map(_entry_cells, statement.inside))
+    return listing("Entries", _caption(statement), columns, rows)
 
 
-def _entry_cells(item: ProvenEntry) -> tuple[str, ...]:
-    entry, value = item.entry, item.details.value if item.details else {}
-    reason, reference = value.get("reason"), value.get("referenceId")
-    what = [cut(reason) if isinstance(reason, str) else _WHAT[entry.type]]
+def _caption(statement: VerifiedStatement) -> str:
+    """Return what the table of entries holds, and what the kinds of entries in it are."""
+    types = [item.entry.type for item in statement.inside]
+    if statement.mode == FULL:
+        counts = [counted(types.count(kind), name) for kind, name in _WHAT.items() if kind in types]
+        held = f"Every entry of {_period(statement)}, {number(len(types))} in all: {', '.join(counts)}."
+    else:
+        held = f"The first and the last entry of {_period(statement)}; those between are not in this file."
+    means = [sentence for kind, sentence in _MEANS.items() if kind in types]
+    return " ".join([held, *means, f"Amounts and balances are in {outside(statement.unit)}."])
+
+
+def _what(item: ProvenEntry) -> str:
+    entry, reason = item.entry, _detail(item, "reason")
+    what = [_WHAT[entry.type] if reason is None else cut(reason)]
     if entry.adjusts is not None:
         what.append(f"<small>corrects entry {number(entry.adjusts)}</small>")
     if entry.effective_at is not None:
         what.append(f"<small>happened {time_element(entry.effective_at)}</small>")
-    return (
-        number(entry.index),
-        time_element(entry.recorded_at),
-        "<br>".join(what),
-        cut(reference) if isinstance(reference, str) else "",
-        figure(entry.amount) if entry.type == DELTA else "",
-        figure(entry.balance),
-    )
+    return "<br>".join(what)
 
 
-def _customer(customer_id: str | None) -> str:
-    if customer_id is None:
-        return "not named: this file does not say whose log it is"
-    return f"<strong>{outside(customer_id)}</strong>"
+def _reference(item: ProvenEntry) -> str:
+    reference = _detail(item, "referenceId")
+    return "" if reference is None else cut(reference)
 
 
-def _amount(nano: int, entry: Entry) -> str:
-    return f"{figure(nano)} {outside(entry.unit)}"
-
-
-def _proof(checkpoint: Checkpoint, kind: str) -> str:
-    origin = parse_origin(checkpoint.origin)
-    # Which of these a reader's key is, only the reader can say; the lines of others, witnesses say, are left out.
-    ids = [line.key_id.hex() for line in checkpoint.signatures if line.name == checkpoint.origin]
-    rows = (
-        ("Operator", origin.operator),
-        ("Log", f"<code>{checkpoint.origin}</code>"),
-        ("Checkpoint", f"{number(checkpoint.size)} entries"),
-        ("Root hash", f"<code>{checkpoint.root.hex()}</code>"),
-        ("Key id in the signature", f"<code>{', '.join(ids)}</code>"),
-        ("Proof in this file", f"<code>{kind}</code>"),
-    )
-    return facts("Proof", rows)
-
-
-def _checking(checkpoint: Checkpoint, customer_id: str | None) -> str:
-    operator = parse_origin(checkpoint.origin).operator
-    option, expected = ("--origin LOG", "log") if customer_id is None else ("--customer ID", "customer")
-    return (
-        "<h2>How to check this page</h2>\n"
-        "<p>Whoever can edit a file can make it say anything. So do not believe this page before you have checked it:</p>\n"
-        "<ol>\n<li>Keep the file as you got it. Saved again by a browser or an editor it is another file, and is refused.</li>\n"
-        f"<li>Get the verifier key of {operator} in a way that you trust, not from whoever gave you this file.</li>\n"
-        f"<li>Run <code>counterfoil verify FILE.html --key KEY {option}</code> with the {expected} that you expect. "
-        "It needs no network.</li>\n</ol>\n"
-        "<p>It verifies the proof in this file, and that the page says what the proof says.</p>\n"
-    )
+def _detail(item: ProvenEntry, member: str) -> str | None:
+    value = item.details.value.get(member) if item.details else None
+    return value if isinstance(value, str) else None

@@ -6,23 +6,30 @@ from typing import Final
 STYLE: Final = """
 :root{--ink:#1b1b1f;--paper:#fff;--soft:#565661;--line:#d3d3dc;--wash:#f4f4f7;--balance:#2f5fb3;--credit:#1a7f4b;--debit:#b3402a}
 @media screen and (prefers-color-scheme:dark){:root{--ink:#ececf1;--paper:#17171b;--soft:#ababb8;--line:#41414c;--wash:#222228;--balance:#7ba7f0;--credit:#4cc38a;--debit:#f0876f}}
-@page{size:A4;margin:18mm 16mm}
+@page{size:A4;margin:18mm 16mm;@bottom-right{content:"Page " counter(page) " of " counter(pages);font:8pt system-ui,sans-serif;color:#565661}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:54rem;margin:0 auto;padding:2rem 1.25rem}
+.issuer{font-size:1.15rem;font-weight:600;margin:0 0 1.25rem;padding-bottom:.5rem;border-bottom:2px solid var(--ink);max-width:none;overflow-wrap:anywhere}
 h1{font-size:1.75rem;line-height:1.25;margin:0 0 1rem;overflow-wrap:anywhere}
 h2{font-size:1.15rem;color:var(--ink);margin:1.75rem 0 .4rem}
 p,li,figcaption{max-width:42rem}
 table{border-collapse:collapse;width:100%}
-caption{text-align:start;color:var(--soft);padding:.25rem 0}
+caption{text-align:start;color:var(--soft);padding:.25rem 0;overflow-wrap:anywhere}
 th,td{text-align:start;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 th{font-weight:600}
 .facts th{width:12rem;font-weight:400;color:var(--soft)}
+.account{width:auto;min-width:min(100%,24rem)}
+.account th{font-weight:400;color:var(--soft);padding-inline-end:1rem}
+.account tr:last-child>*{border-top:2px solid var(--ink);color:var(--ink)}
+.account tr:last-child th{font-weight:600}
 .listing{font-size:.875rem}
 .listing td{min-width:6rem}
 .listing thead th{overflow-wrap:normal}
-.listing time{white-space:nowrap}
+.index,.instant{font-variant-numeric:tabular-nums;white-space:nowrap}
 .figure{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
+.account .long{white-space:normal;min-width:20ch}
+[data-room]::after{content:attr(data-room);visibility:hidden}
 .wide{overflow-x:auto}
 .note{background:var(--wash);border-inline-start:4px solid var(--balance);padding:.6rem .9rem;max-width:none}
 small{color:var(--soft);font-size:.875em}
@@ -40,5 +47,5 @@ svg text{fill:var(--ink)}
 .balance{fill:var(--balance)}
 .credit{fill:var(--credit)}
 .debit{fill:var(--debit)}
-@media print{main{max-width:none;padding:0}body{font-size:10pt}.listing{font-size:8pt}.wide{overflow:visible}.figure,.listing time{white-space:normal}thead{display:table-header-group}tr,figure,.note{break-inside:avoid}h2{break-after:avoid}svg,.note{print-color-adjust:exact}}
+@media print{main{max-width:none;padding:0}body{font-size:10pt}.listing{font-size:8pt}.wide{overflow:visible}.long{white-space:normal;min-width:20ch}.listing td{min-width:4rem}.listing th,.listing td{padding-block:.15rem}thead{display:table-header-group}tr,figure,.note{break-inside:avoid}h2{break-after:avoid}svg,.note{print-color-adjust:exact}}
 """
