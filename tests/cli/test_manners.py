@@ -161,10 +161,14 @@ class TestText:
         assert escape("a\x1b[31m\nb\u202ec\x9b\udcffd") == r"a\x1b[31m\nb\u202ec\x9b\udcffd"
         assert escape("Größe 日本") == "Größe 日本"
 
+    def test_so_is_what_nobody_would_see(self):
+        assert escape("a\u3164b\ufe0fc\u034f") == r"a\u3164b\ufe0fc\u034f"
+
     def test_those_of_a_json_document_become_escapes_of_the_same_value(self):
-        document = json.dumps({"reason": "\x7f\x9b31m\u202e\U000e0041é"}, ensure_ascii=False)
+        document = json.dumps({"reason": "\x7f\x9b31m\u202e\U000e0041é\ufe0f"}, ensure_ascii=False)
         shown = escape_json(document)
         assert shown.isprintable()
+        assert "\ufe0f" not in shown
         assert json.loads(shown) == json.loads(document)
         assert "é" in shown
 
@@ -434,6 +438,13 @@ class TestStart:
         kept("consistency", "make", "cust_001", "--from", "4", "-o", "file")
         assert loaded(tmp_path, "consistency verify notes/4.checkpoint file --key operator.vkey") == []
         assert loaded(tmp_path, "conformance respond") == []
+
+    def test_so_does_to_explain_what_holds_many_entries(self, kept, tmp_path):
+        years = ("--from", "2020-01-01", "--to", "2100-01-01")
+        kept("statement", "cust_001", *years, "-o", "s.json", "--html", "s.html")
+        kept("pack", "--all", "-o", "p.pack")
+        for name in ("s.html", "p.pack"):
+            assert loaded(tmp_path, f"inspect {name} --key operator.vkey") == []
 
     @pytest.mark.usefixtures("kept")
     def test_the_probe_sees_what_other_commands_load(self, tmp_path):

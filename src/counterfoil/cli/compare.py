@@ -13,6 +13,7 @@ import click
 
 from counterfoil.cli.context import Place, check_output, open_engine, place_options
 from counterfoil.cli.files import open_input, write_output
+from counterfoil.cli.findings import charges_named
 from counterfoil.cli.output import emit, hint, json_option, plural, say
 from counterfoil.cli.periods import period_options
 from counterfoil.core.amount import format_nano
@@ -123,7 +124,7 @@ def _tell(found: Compared, rows: int, *, as_json: bool) -> None:
         return
     for difference in comparison.differences[:_SHOWN_MAX]:
         say(
-            f"{_WORDS[difference.kind]:<14}  {format_nano(difference.amount):>20} {unit}  {_named(difference)}"
+            f"{_WORDS[difference.kind]:<14}  {format_nano(difference.amount):>20} {unit}  {charges_named(difference)}"
         )
     if (more := len(comparison.differences) - _SHOWN_MAX) > 0:
         say(f"{more:,} more; --json and --dispute have them all")
@@ -141,16 +142,3 @@ def _finding(difference: Difference) -> dict[str, object]:
         "row": difference.theirs,
         "repeats": difference.repeats,
     }
-
-
-def _named(difference: Difference) -> str:
-    """Name the charges of a difference: entries by their index, rows from 1 behind the header."""
-    names = []
-    if difference.ours is not None:
-        names.append(f"entry {difference.ours}")
-    if difference.theirs is not None:
-        names.append(f"row {difference.theirs + 1}")
-    if difference.repeats is not None:
-        ours = difference.ours is not None
-        names.append(f"as {'entry' if ours else 'row'} {difference.repeats + (not ours)}")
-    return ", ".join(names)

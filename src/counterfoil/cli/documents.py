@@ -10,13 +10,15 @@ from typing import Final, Literal
 
 from counterfoil.core.dispute import DISPUTE_TYPE, Dispute, parse_dispute
 from counterfoil.core.encoding import read_json
+from counterfoil.core.pack_stream import GZIP_MAGIC
 from counterfoil.core.receipt import Receipt, receipt_from
 from counterfoil.core.statement import STATEMENT_TYPE, Statement, statement_from
 from counterfoil.core.tlog_proof import PROOF_HEADER
-from counterfoil.errors import TooLargeError
+from counterfoil.errors import MalformedError, TooLargeError
 from counterfoil.limits import (
     DISPUTE_BYTES_MAX,
     FULL_STATEMENT_BYTES_MAX,
+    PACK_LINE_BYTES_MAX,
     RECEIPT_BYTES_MAX,
     REPORT_BYTES_MAX,
 )
@@ -28,7 +30,12 @@ DOCUMENT_BYTES_MAX: Final = RECEIPT_BYTES_MAX
 # What is read to be verified: a page with a full statement in it.
 VERIFIED_BYTES_MAX: Final = REPORT_BYTES_MAX
 
+# The first line of an evidence pack is within these bytes, newline included.
+HEAD_BYTES: Final = PACK_LINE_BYTES_MAX + 1
+
 _REPORT_START: Final = b"<!doctype html>"
+# Of whatever version: the reader of its format says which one it knows.
+_PACK_TYPE: Final = "counterfoil/pack@"
 
 
 def kind_of(data: bytes, name: str) -> Kind:
@@ -47,6 +54,22 @@ def kind_of(data: bytes, name: str) -> Kind:
     if data.startswith(b"old "):
         return "consistency file"
     return "json" if name.endswith(".json") else "checkpoint"
+
+
+def is_pack(head: bytes) -> bool:
+    """Return whether a file claims to be an evidence pack: it is gzip, or its first line is that of one.
+
+    Args:
+        head: its first `HEAD_BYTES`, or all where it has fewer.
+    """
+    if head.startswith(GZIP_MAGIC):
+        return True
+    try:
+        value = read_json(head.partition(b"\n")[0], bytes_max=PACK_LINE_BYTES_MAX, what="line")
+    except MalformedError:
+        return False
+    kind = value.get("type") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind.startswith(_PACK_TYPE)
 
 
 def read_document(data: bytes) -> Receipt | Statement | Dispute:

@@ -12,6 +12,7 @@ from counterfoil.cli.output import plural
 from counterfoil.core.amount import format_nano
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.compare import Difference
 from counterfoil.core.dispute import VerifiedDispute
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
@@ -122,6 +123,21 @@ def describe_dispute(verified: VerifiedDispute) -> Finding:
         {**found.facts, "kind": "dispute", **totals},
         [*found.lines, *lines],
     )
+
+
+def charges_named(difference: Difference) -> str:
+    """Name the charges of a difference: entries by their index, rows from 1 behind the header."""
+    names = []
+    if difference.ours is not None:
+        names.append(f"entry {difference.ours}")
+    if difference.theirs is not None:
+        names.append(f"row {difference.theirs + 1}")
+    if difference.repeats is not None:
+        ours = difference.ours is not None
+        names.append(f"as {'entry' if ours else 'row'} {difference.repeats + (not ours)}")
+    if difference.elsewhere is not None:
+        names.append(f"elsewhere entry {difference.elsewhere}")
+    return ", ".join(names)
 
 
 def describe_report(finding: Finding, *, shown_checked: bool) -> Finding:

@@ -8,7 +8,8 @@ Manners:
   no full stop.  Success says nothing there.
 - A command that refuses ends with one error line, the worst, and that line's code decides the exit status.
 - Long work shows one line of progress on standard error where that is a terminal, and wipes it in the end.
-- Text from outside may hold anything: control characters, line breaks and what reorders text are shown escaped.
+- Text from outside may hold anything: control characters, line breaks, what reorders text and what nobody would see are
+  shown escaped.
 - A document on standard output is its bytes, whatever the locale.
 
 Source: docs/spec/errors.md.
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from counterfoil.core.shown import UNSEEN
 from counterfoil.errors import CODES, CounterfoilError, EngineError, worst_exit
 
 if TYPE_CHECKING:
@@ -57,20 +59,22 @@ json_option: Final = click.option("--json", "as_json", is_flag=True, help="One J
 
 def escape(text: str) -> str:
     r"""Return text as one printable line: what a terminal would act on is written out, as in `\x1b`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    if not text.isprintable():
+        text = "".join(
+            character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+            for character in text
+        )
+    # Of what a terminal prints some is seen by nobody all the same: what has no width, fillers.
+    return UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def escape_json(document: str) -> str:
     r"""Return a JSON document with its unprintable characters as `\u` escapes: the same value, fit for a terminal."""
     # Canonical JSON has such characters inside strings only.
-    return "".join(
+    printable = "".join(
         character if character.isprintable() else json.dumps(character)[1:-1] for character in document
     )
+    return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], printable)
 
 
 def say(line: str = "") -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from counterfoil.errors import MalformedError, TooLargeError
 from counterfoil.limits import PACK_EXPANSION_MAX, PACK_LINE_BYTES_MAX
 
-_MAGIC: Final = b"\x1f\x8b"
+GZIP_MAGIC: Final = b"\x1f\x8b"
 # zlib's name for a gzip wrapper around a window of 32 KiB.
 _GZIP: Final = 31
 _PIECE_BYTES: Final = 262_144
@@ -51,9 +51,9 @@ def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
     first = b""
     for chunk in waiting:
         first += chunk
-        if len(first) >= len(_MAGIC):
+        if len(first) >= len(GZIP_MAGIC):
             break
-    if first.startswith(_MAGIC):
+    if first.startswith(GZIP_MAGIC):
         yield from _inflated(_with(first, waiting))
     else:
         yield from _with(first, waiting)

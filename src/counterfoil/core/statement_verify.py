@@ -49,6 +49,26 @@ _NOTHING: Final = Totals(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimedMovement(Movement):
+    """What a statement says that its period brought; nothing of it was verified.
+
+    Attributes:
+        opening: totals before the first entry of the period.
+        closing: totals after its last entry.
+    """
+
+    opening: Totals
+    closing: Totals
+
+
+def claimed_movement(statement: Statement) -> ClaimedMovement:
+    """Return what a statement says that its period brought, true or not."""
+    opening = _NOTHING if statement.before is None else _totals(statement.before.entry)
+    inside = statement.inside
+    return ClaimedMovement(opening, _totals(inside[-1].entry) if inside else opening)
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedStatement(Movement):
     """What a statement proves of its period.
 
@@ -130,21 +150,20 @@ def verify_statement(
         if item.details is not None:
             verify_commitment(item.details, item.entry.details)
     proven = verify_customer(entries, statement.opening, checkpoint, customer_id, what="statement")
-    before, after = statement.before, statement.after
-    inside = items[before is not None : len(items) - (after is not None)]
-    opening = _NOTHING if before is None else _totals(before.entry)
+    # It was verified by now.
+    movement = claimed_movement(statement)
     return VerifiedStatement(
         start=statement.start,
         end=statement.end,
         mode=statement.mode,
         unit=entries[0].unit,
-        opening=opening,
-        closing=_totals(inside[-1].entry) if inside else opening,
+        opening=movement.opening,
+        closing=movement.closing,
         provisional_through=provisional_through,
         customer_id=proven,
         checkpoint=checkpoint,
         items=items,
-        inside=inside,
+        inside=statement.inside,
     )
 
 
