@@ -231,19 +231,19 @@ class TestPlaces:
             assert [mark.size for mark in marks_at_counts(view, head, [0, 1, 2, 3, 4])] == [0, 1, 2, 3, 4]
 
 
-class TestPeriodReceipts:
+class TestPeriodTotals:
     def test_one_of_a_month_that_is_over_is_final_and_stays_the_same(self, engine, clock):
         clock.tick = 0
         recorded(engine, 4, amount="3")
         april = parse_month("2026-04")
         clock.now = april.end
         assert engine.checkpoint_window("alice", april, now=clock.now).outcome == "signed"
-        first = engine.period_receipt("alice", april)
+        first = engine.period_totals("alice", april)
         assert (first.is_final, first.closing.balance, first.pending) == (True, 12 * 10**9, 0)
         clock.now += DAY
         recorded(engine, 2)
         engine.checkpoint("alice")
-        assert engine.period_receipt("alice", april) == first
+        assert engine.period_totals("alice", april) == first
         assert engine.checkpoint_window("alice", april, now=clock.now).outcome == "unchanged"
 
     def test_one_of_a_month_that_goes_on_covers_what_is_verified(self, engine, clock):
@@ -251,10 +251,10 @@ class TestPeriodReceipts:
         april = parse_month("2026-04")
         engine.record(delta("5"))
         with refused("not-yet-checkpointed"):
-            engine.period_receipt("alice", april)
+            engine.period_totals("alice", april)
         engine.checkpoint_window("alice", april, now=clock.now)
         engine.record(delta("7"))
-        receipt = engine.period_receipt("alice", april)
+        receipt = engine.period_totals("alice", april)
         assert (receipt.is_final, receipt.closing.balance, receipt.pending) == (False, 5 * 10**9, 1)
 
     def test_a_seal_at_the_last_microsecond_closes_the_month(self, engine, clock):
@@ -308,7 +308,7 @@ class TestTenant:
         for call in (
             lambda: ours.customer_view("alice", []),
             lambda: ours.derive("alice", ALWAYS),
-            lambda: ours.period_receipt("alice", ALWAYS),
+            lambda: ours.period_totals("alice", ALWAYS),
             lambda: ours.check_sequence("alice", limit=1),
             lambda: ours.deltas("alice", 1, 1, limit=1),
         ):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from counterfoil.core import statement as core
 from counterfoil.core.statement import parse_statement
 from counterfoil.core.statement_verify import Totals, verify_statement
 from counterfoil.core.timestamp import month_end, to_microseconds
@@ -164,7 +165,20 @@ class TestWhatIsInIt:
         monkeypatch.setattr(statements, "STATEMENT_ITEMS_MAX", 20)
         recorded(engine, 20)
         clock.now = MAY
-        with refused("too-large"):
+        with refused("scope-too-wide"):
+            engine.statement("alice", IN_APRIL, now=clock.now, full=True)
+        assert verified(engine.statement("alice", IN_APRIL, now=clock.now)).deltas == 20
+
+    def test_one_that_nobody_would_read_for_its_size_is_refused_and_a_light_one_is_made(
+        self, engine, clock, monkeypatch
+    ):
+        recorded(engine, 20)
+        clock.now = MAY
+        whole = len(engine.statement("alice", IN_APRIL, now=clock.now, full=True).document)
+        monkeypatch.setattr(core, "FULL_STATEMENT_BYTES_MAX", whole)
+        engine.statement("alice", IN_APRIL, now=clock.now, full=True)
+        monkeypatch.setattr(core, "FULL_STATEMENT_BYTES_MAX", whole - 1)
+        with refused("scope-too-wide"):
             engine.statement("alice", IN_APRIL, now=clock.now, full=True)
         assert verified(engine.statement("alice", IN_APRIL, now=clock.now)).deltas == 20
 
@@ -177,8 +191,10 @@ class TestRefusals:
     def test_a_period_in_the_future_has_no_statement(self, engine, clock):
         recorded(engine, 1)
         engine.checkpoint("alice")
-        with refused("not-yet-checkpointed"):
+        with refused("invalid-field", field="period"):
             engine.statement("alice", Window(JUNE, LATE), now=clock.now)
+        with refused("not-yet-checkpointed"):
+            engine.statement("alice", Window(JUNE, LATE), now=None)
 
     def test_an_entry_that_is_gone_is_a_damaged_log(self, sqlite_engine, sqlite_store, clock):
         sqlite_engine.record(delta())

@@ -115,15 +115,11 @@ def parse_statement(data: bytes | str) -> Statement:
         VerificationError: `unknown-type`, where it or an entry in it is of a type that this version does not know.
     """
     value = read_json(data, bytes_max=FULL_STATEMENT_BYTES_MAX, what="statement")
-    return _statement(value, len(data) if isinstance(data, bytes) else len(data.encode()))
+    return statement_from(value, len(data) if isinstance(data, bytes) else len(data.encode()))
 
 
 def statement_from(value: JsonValue, size: int = 0) -> Statement:
     """Read a statement from its JSON value, of a text of so many bytes; otherwise as `parse_statement`."""
-    return _statement(value, size)
-
-
-def _statement(value: JsonValue, size: int) -> Statement:
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise MalformedError("statement is not a JSON object with a type")
     if value["type"] != STATEMENT_TYPE:
@@ -134,8 +130,7 @@ def _statement(value: JsonValue, size: int) -> Statement:
     mode = value["mode"]
     if mode not in (LIGHT, FULL):
         raise MalformedError(f"mode is {LIGHT} or {FULL}")
-    if mode == LIGHT and size > LIGHT_STATEMENT_BYTES_MAX:
-        raise TooLargeError(f"light statement has over {LIGHT_STATEMENT_BYTES_MAX} bytes")
+    _require_size(mode, size)
     start, end = (text_member(value, name, what="statement") for name in ("from", "to"))
     if parse_time(start) >= parse_time(end):
         raise MalformedError("the period ends before it begins")
@@ -160,6 +155,12 @@ def _items(value: JsonValue, mode: str) -> tuple[StatementItem, ...]:
         raise TooLargeError(f"statement has over {STATEMENT_ITEMS_MAX} items")
     ends = (0, len(value) - 1)
     return tuple([_item(found, proven=mode == LIGHT or place in ends) for place, found in enumerate(value)])
+
+
+def _require_size(mode: str, size: int) -> None:
+    bytes_max = LIGHT_STATEMENT_BYTES_MAX if mode == LIGHT else FULL_STATEMENT_BYTES_MAX
+    if size > bytes_max:
+        raise TooLargeError(f"{mode} statement has over {bytes_max} bytes")
 
 
 def _item(value: JsonValue, *, proven: bool) -> StatementItem:
@@ -196,11 +197,16 @@ def format_statement(
         items: by ascending index; those have a path that the mode wants to have one.
         opening: the `open` entry, or None to leave the customer unnamed.
         note: the checkpoint, byte for byte.
+
+    Raises:
+        TooLargeError: beyond the bound of its mode: nobody would read it.
     """
     start, end = period
     written = ",".join([format_item(found.item, found.path) for found in items])
     opened = "" if opening is None else f'"open":{format_item(opening.item, opening.path)},'
-    return (
+    document = (
         f'{{"checkpoint":{json_string(note)},"from":"{start}","items":[{written}],"mode":"{mode}",'
         f'{opened}"to":"{end}","type":"{STATEMENT_TYPE}"}}'
     ).encode()
+    _require_size(mode, len(document))
+    return document

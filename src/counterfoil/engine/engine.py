@@ -15,6 +15,7 @@ from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.reference import check_tenant, parse_record_id
 from counterfoil.engine import (
     balances,
+    closing,
     customers,
     deltas,
     disputes,
@@ -128,9 +129,9 @@ class Engine:
         return checkpoint_many(self._store, self.operator, self.tenant, logs, refresh=refresh)
 
     def checkpoint_window(self, customer_id: str, window: Window, *, now: int) -> Checkpointed:
-        """Return the checkpoint that closes a window; see `counterfoil.engine.balances.checkpoint_window`."""
+        """Return the checkpoint that closes a window; see `counterfoil.engine.closing.checkpoint_window`."""
         log = self.log_of(customer_id)
-        return balances.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
+        return closing.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
 
     # Reading.
 
@@ -238,10 +239,10 @@ class Engine:
         """Add up all behind a checkpoint or a delta; see `counterfoil.engine.balances.derive_from`."""
         return balances.derive_from(self._store, self.tenant, self.log_of(customer_id), start)
 
-    def period_receipt(self, customer_id: str, window: Window) -> balances.PeriodReceipt:
-        """Return what a window adds up to under a checkpoint; see `counterfoil.engine.balances.period_receipt`."""
+    def period_totals(self, customer_id: str, window: Window) -> closing.PeriodTotals:
+        """Return what a window adds up to under a checkpoint; see `counterfoil.engine.closing.period_totals`."""
         log = self.log_of(customer_id)
-        return balances.period_receipt(self._store, self.operator, self.tenant, log, window)
+        return closing.period_totals(self._store, self.operator, self.tenant, log, window)
 
     def published(
         self,
@@ -324,8 +325,10 @@ class Engine:
             CounterfoilError: as `counterfoil.engine.statements.statement`, and as `checkpoint_window`.
         """
         log = self.log_of(customer_id)
-        if now is not None and window.end <= now:
-            balances.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
+        if now is not None:
+            closing.require_begun(window, now)
+            if window.end <= now:
+                closing.checkpoint_window(self._store, self.operator, self.tenant, log, window, now=now)
         return statements.statement(
             self._store, self.operator, self.tenant, log, window, full=full, with_open=with_open
         )

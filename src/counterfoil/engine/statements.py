@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from counterfoil.core.statement import FULL, LIGHT, StatementItem, format_statement
 from counterfoil.core.timestamp import format_time, to_microseconds
-from counterfoil.engine.balances import bounds_of
+from counterfoil.engine.closing import bounds_of
 from counterfoil.engine.history import join
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.prove import Prover, read_tiles
@@ -20,7 +20,7 @@ from counterfoil.engine.store import ReadTransaction, Store, StoredEntry
 from counterfoil.engine.stored import log_corrupt, read_checkpoint, read_stored, require_head
 from counterfoil.engine.windows import Window
 from counterfoil.errors import EngineError, TooLargeError
-from counterfoil.limits import STATEMENT_ITEMS_MAX
+from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, STATEMENT_ITEMS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,7 @@ def statement(
 
     Raises:
         EngineError: `customer-not-found`; `not-yet-checkpointed`, where no checkpoint reaches into the period;
-            `log-corrupt`.
-        TooLargeError: where a full one would have over 10,000 items.
+            `scope-too-wide`, where a full one would have over 10,000 items or 33,554,432 bytes; `log-corrupt`.
     """
     with store.read() as view:
         head = require_head(view, tenant, log)
@@ -84,13 +83,12 @@ def statement(
         for index in indices
     ]
     sealed_at = read_stored(rows[checkpoint.size - 1]).recorded_at
-    document = format_statement(
-        (format_time(window.start), format_time(window.end)),
-        FULL if full else LIGHT,
-        items,
-        prover.opening(rows[0]) if with_open else None,
-        checkpoint.note,
-    )
+    period = (format_time(window.start), format_time(window.end))
+    opening = prover.opening(rows[0]) if with_open else None
+    try:
+        document = format_statement(period, FULL if full else LIGHT, items, opening, checkpoint.note)
+    except TooLargeError as error:
+        raise _too_wide() from error
     return Stated(document, to_microseconds(sealed_at) >= window.end - 1, sealed_at)
 
 
@@ -98,16 +96,22 @@ def _indices(first: int, end: int, size: int, *, full: bool) -> list[int]:
     """Return which entries a statement has: the one before the range `[first, end)`, of the range, and the one after it.
 
     Raises:
-        TooLargeError: above 10,000.
+        EngineError: `scope-too-wide`, above 10,000.
     """
     outside = {index for index in (first - 1, end) if 0 <= index < size}
     if full:
         if end - first + len(outside) > STATEMENT_ITEMS_MAX:
-            raise TooLargeError(
-                f"a full statement has at most {STATEMENT_ITEMS_MAX:,} items: take a shorter period, a light one, or a pack"
-            )
+            raise _too_wide()
         return sorted(outside | set(range(first, end)))
     return sorted(outside | ({first, end - 1} if first < end else set()))
+
+
+def _too_wide() -> EngineError:
+    return EngineError(
+        "scope-too-wide",
+        f"a full statement has at most {STATEMENT_ITEMS_MAX:,} items and {FULL_STATEMENT_BYTES_MAX:,} bytes: "
+        "take a shorter period, a light one, or a pack",
+    )
 
 
 def _rows(view: ReadTransaction, log: bytes, indices: set[int]) -> dict[int, StoredEntry]:

@@ -12,7 +12,7 @@ from typing import Final
 from starlette.responses import Response
 
 from counterfoil.core.timestamp import format_time
-from counterfoil.engine.balances import PeriodReceipt as Found
+from counterfoil.engine.closing import PeriodTotals
 from counterfoil.engine.published import checkpoint_id
 from counterfoil.web.access import Caller, Reader
 from counterfoil.web.answers import amount, answer
@@ -60,7 +60,7 @@ def read_invoice_proof(
 
 def _described(caller: Caller, services: Services, customer_id: str, scope: Named) -> dict[str, object]:
     now = services.now()
-    found = caller.engine.period_receipt(customer_id, scope.begun(now))
+    found = caller.engine.period_totals(customer_id, scope.begun(now))
     root = root_hex(found.checkpoint.root)
     url = f"{services.settings.public_url}/api/v1/verify/{root}"
     return {
@@ -80,7 +80,7 @@ def _described(caller: Caller, services: Services, customer_id: str, scope: Name
     }
 
 
-def _totals(found: Found) -> dict[str, object]:
+def _totals(found: PeriodTotals) -> dict[str, object]:
     return {
         "deltaCount": found.deltas,
         "deltasCount": found.deltas,

@@ -35,7 +35,6 @@ _RESPONSES: Final = answers(
     "scope-too-wide",
     "customer-not-found",
     "not-yet-checkpointed",
-    "too-large",
     "log-corrupt",
 )
 _RESPONSES[200]["content"] = {STATEMENT_TYPE: {"schema": {"type": "object"}}}
