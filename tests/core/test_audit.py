@@ -281,8 +281,9 @@ class TestCheckpoints:
 
 
 def audited(held, *items):
-    """An audit with a checkpoint from before."""
-    audit = LogAudit(ORIGIN, KEYS, held=parse_checkpoint(held))
+    """An audit with a checkpoint from before, or several."""
+    notes = [held] if isinstance(held, str) else held
+    audit = LogAudit(ORIGIN, KEYS, held=[parse_checkpoint(note) for note in notes])
     for item in items:
         if isinstance(item, bytes):
             audit.entry(item, None, None)
@@ -328,6 +329,26 @@ class TestHeldCheckpoint:
         with refused("index-mismatch") as caught:
             audited(held, *LOG[:4], own)
         assert caught.value.facts == {"held": held, "newest": own}
+
+    def test_several_are_held_each_at_its_size(self):
+        held = [checkpoint(LOG), checkpoint(LOG[:2]), checkpoint(LOG[:4]), checkpoint(LOG[:2])]
+        assert audited(held, *LOG, checkpoint(LOG)).covered == 7
+        for size in (2, 6):
+            wrong = checkpoint(LOG[:size], root=bytes(32))
+            with refused("fork") as caught:
+                audited([checkpoint(LOG), checkpoint(LOG[:4]), wrong], *LOG, checkpoint(LOG))
+            assert caught.value.facts["first"] == wrong
+
+    def test_the_largest_is_the_one_that_the_log_must_reach(self):
+        with refused("index-mismatch") as caught:
+            audited([checkpoint(LOG), checkpoint(LOG[:6]), checkpoint(LOG[:2])], *LOG[:4])
+        assert caught.value.facts["held"] == checkpoint(LOG)
+
+    def test_two_of_one_size_that_contradict_each_other_are_a_fork_whatever_the_log_is(self):
+        held = [checkpoint(LOG[:4]), checkpoint(LOG[:4], root=bytes(32))]
+        with refused("fork") as caught:
+            audited(held)
+        assert caught.value.facts == {"first": held[0], "second": held[1]}
 
     def test_it_is_verified_before_anything_is_held_against_it(self):
         with refused("unknown-key"):

@@ -57,6 +57,9 @@ def findings(lines, keys=KEYS, held=None):
         assert told(*of_shares(lines, count, keys, held)) == told(logs, whole)
     assert all(isinstance(one, LogFinding) for one in logs)
     assert len(reads) <= 2
+    # Whatever is refused, the line of the pack is said.
+    refusals = [one.found for one in logs if isinstance(one.found, CounterfoilError)]
+    assert all("line" in refusal.facts for refusal in [*refusals, *filter(None, [whole.fault])])
     codes = {one.origin: one.found.code if isinstance(one.found, CounterfoilError) else "ok" for one in logs}
     assert len(codes) == len(logs)
     return codes, "ok" if whole.fault is None else whole.fault.code
@@ -102,7 +105,7 @@ class TestAccepted:
         *logs, whole = audit_pack(lambda: written(pack_of(FIRST, LOG, LAST)), KEYS)
         assert [one.origin for one in logs] == [FIRST.origin, LOG.origin, LAST.origin]
         assert [one.number for one in logs] == [0, 1, 2]
-        assert whole == PackFinding(OPERATOR, 3, 24, 6, (), None)
+        assert whole == PackFinding(OPERATOR, 3, 24, 6, 35, (), None)
         report = logs[1].found
         assert isinstance(report, AuditReport)
         assert (report.entries, report.deltas, report.checkpoints) == (8, LOG.entries[-1].count, 2)
@@ -126,11 +129,19 @@ class TestAccepted:
     def test_without_details_it_says_that_they_are_absent(self):
         [finding, _] = audit_pack(lambda: written(pack_of(LOG.lines(details=False))), KEYS)
         assert (finding.found.details_checked, finding.found.details_absent) == (0, 6)
+        assert finding.found.customer_id is None
+
+    def test_the_customer_is_the_one_that_the_details_of_the_first_entry_name(self):
+        assert [report.customer_id for report in verify_pack(lambda: written(pack_of(LOG)), KEYS).logs] == [
+            LOG.customer
+        ]
 
     def test_entries_behind_the_newest_checkpoint_are_counted_apart(self):
         lines = pack_of(LOG.lines()[:-1])
         [finding, _] = audit_pack(lambda: written(lines), KEYS)
         assert (finding.found.entries, finding.found.covered) == (8, 4)
+        # The totals that are signed are those of the seal, and not of the last entry.
+        assert (finding.found.sealed, finding.found.last) == (LOG.entries[3], LOG.entries[7])
 
     def test_the_writer_writes_what_is_read(self):
         writer = PackWriter()
@@ -461,37 +472,103 @@ class TestShares:
 class TestHeldCheckpoints:
     def test_a_log_that_extends_it_holds(self):
         for size in (4, 8):
-            held = {LOG.origin: LOG.checkpoint(size)}
+            held = {LOG.origin: [LOG.checkpoint(size)]}
             assert findings(pack_of(FIRST, LOG, LAST), held=held) == (ALL_WELL, "ok")
 
     @pytest.mark.parametrize("size", [1, 2, 4, 6, 8])
     def test_a_log_that_does_not_extend_it_is_a_fork_with_both_checkpoints(self, size):
-        held = {LOG.origin: LOG.checkpoint(size, root=bytes(32))}
+        held = {LOG.origin: [LOG.checkpoint(size, root=bytes(32))]}
         finding = [*audit_pack(lambda: written(pack_of(FIRST, LOG, LAST)), KEYS, held=held)][1]
         assert finding.found.code == "fork"
         # The first of its own checkpoints that covers as much and holds.
         newer = LOG.checkpoint(4 if size <= 4 else 8)
-        assert finding.found.facts == {"first": held[LOG.origin].note, "second": newer.note}
+        assert finding.found.facts["first"] == held[LOG.origin][0].note
+        assert finding.found.facts["second"] == newer.note
 
     def test_a_log_whose_own_checkpoints_stop_before_it_is_a_root_mismatch(self):
-        held = {LOG.origin: LOG.checkpoint(6, root=bytes(32))}
+        held = {LOG.origin: [LOG.checkpoint(6, root=bytes(32))]}
         assert findings(pack_of(LOG.lines()[:-1]), held=held) == ({LOG.origin: "root-mismatch"}, "ok")
 
     def test_a_log_that_ends_before_it_is_an_index_mismatch(self):
         longer = LOG.checkpoint(9, root=bytes(32))
-        assert findings(pack_of(LOG), held={LOG.origin: longer}) == ({LOG.origin: "index-mismatch"}, "ok")
+        assert findings(pack_of(LOG), held={LOG.origin: [longer]}) == ({LOG.origin: "index-mismatch"}, "ok")
 
     def test_one_that_is_not_signed_by_a_given_key_or_of_another_log_proves_nothing(self):
         stranger = LOG.checkpoint(4, signer=STRANGER)
-        assert findings(pack_of(LOG), held={LOG.origin: stranger})[0] == {LOG.origin: "unknown-key"}
+        assert findings(pack_of(LOG), held={LOG.origin: [stranger]})[0] == {LOG.origin: "unknown-key"}
         other = FIRST.checkpoint(4)
-        assert findings(pack_of(LOG), held={LOG.origin: other})[0] == {LOG.origin: "wrong-origin"}
+        assert findings(pack_of(LOG), held={LOG.origin: [other]})[0] == {LOG.origin: "wrong-origin"}
+
+    def test_a_log_extends_all_that_are_held_of_it(self):
+        good = [LOG.checkpoint(size) for size in (1, 4, 6, 8)]
+        assert findings(pack_of(LOG), held={LOG.origin: good}) == ({LOG.origin: "ok"}, "ok")
+        for size in (2, 5):
+            held = {LOG.origin: [*good, LOG.checkpoint(size, root=bytes(32))]}
+            assert findings(pack_of(LOG), held=held) == ({LOG.origin: "fork"}, "ok")
 
     def test_a_log_that_the_pack_lacks_is_named(self):
-        held = {log.origin: log.checkpoint() for log in (FIRST, LOG, LAST)}
+        held = {log.origin: [log.checkpoint()] for log in (FIRST, LOG, LAST)}
         whole = [*audit_pack(lambda: written(pack_of(LOG)), KEYS, held=held)][-1]
         assert whole.absent == (FIRST.origin, LAST.origin)
         assert whole.fault is None
+
+
+class TestPlaces:
+    """Where in the pack a refusal says that it is."""
+
+    @staticmethod
+    def places(lines, **options):
+        """Line and index of the first refusal, and its code."""
+        found = [
+            one.found if isinstance(one, LogFinding) else one.fault
+            for one in audit_pack(lambda: written(lines), KEYS, **options)
+        ]
+        refusal = next(one for one in found if isinstance(one, CounterfoilError))
+        return refusal.code, int(refusal.facts["line"]), refusal.facts.get("index")
+
+    def test_a_line_that_does_not_read_is_counted_from_1(self):
+        for place in range(len(pack_of(FIRST, LOG))):
+            lines = pack_of(FIRST, LOG)
+            lines[place] = b"x"
+            assert self.places(lines)[:2] == ("malformed", place + 1)
+
+    def test_an_entry_is_named_by_its_index_too(self):
+        lines = pack_of(FIRST, LOG)
+        for place in (3, 14):
+            changed = copy.deepcopy(lines)
+            changed[place]["entry"]["padding"] = "x"
+            assert self.places(changed) == (
+                "malformed",
+                place + 1,
+                str(place - 2 if place < 12 else place - 13),
+            )
+
+    def test_a_log_that_ends_wrongly_does_so_at_its_last_line(self):
+        lines = pack_of(FIRST, LOG.lines()[:-1], LAST)
+        held = {LOG.origin: [LOG.checkpoint(6, root=bytes(32))]}
+        assert self.places(lines, held=held)[:2] == ("root-mismatch", 22)
+
+    def test_a_pack_that_was_cut_wants_its_end_behind_the_last_line(self):
+        assert self.places(pack_of(FIRST)[:-1])[:2] == ("malformed", 13)
+
+    def test_counts_that_are_wrong_stand_in_the_last_line(self):
+        lines = pack_of(FIRST)
+        lines[-1]["end"]["logs"] = "2"
+        assert self.places(lines)[:2] == ("malformed", len(lines))
+
+    def test_damaged_gzip_is_in_the_line_that_could_not_be_read(self):
+        whole = written(pack_of(FIRST))
+        packed = gzip.compress(b"\n".join(whole[:5]) + b"\n")[:-1]
+        [finding, _] = audit_pack(lambda: split_lines([packed]), KEYS)
+        assert (finding.found.code, finding.found.facts["line"]) == ("malformed", "6")
+
+    @pytest.mark.usefixtures("few_kept")
+    def test_a_key_that_a_second_reading_finds_is_placed_as_in_the_first(self, monkeypatch):
+        log = Log(40, customer="c7", seals={20})
+        lines = pack_of(FIRST, log.rewritten({30: {"key": log.entries[12].key}}))
+        found = self.places(lines)
+        monkeypatch.setattr(seen_keys, "_EXACT_MAX", 1_000)
+        assert found == self.places(lines) == ("duplicate-key", 45, "30")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_an_old_and_a_new_pack_extend_what_was_held(engine):
     first = list(engine.checkpoints("alice"))[-1]
     recorded(engine, 2)
     engine.checkpoint("alice")
-    held = {first.origin: first}
+    held = {first.origin: [first]}
     assert audited(pack(engine), held=held).logs[0].checkpoints == 2
 
 

@@ -11,6 +11,7 @@ Source: docs/spec/audit.md, whose step numbers stand in the code.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
@@ -36,9 +37,10 @@ class AuditReport:
         details_absent: commitments without details: erased or withheld, so not checked.
         unknown_types: entries of types that this version does not know.
         covered: entries under the newest checkpoint; those behind it are unsigned and were only checked in themselves.
-        verified_through_at: time of the seal under the newest checkpoint, None without one.
         last: the last entry, whose totals are those of the log.
+        sealed: the seal under the newest checkpoint, whose totals are signed; None without one.
         newest: the newest checkpoint, None without one; whoever keeps it finds out later whether the log goes on from it.
+        customer_id: whose log it is, where whoever fed the audit read it from details of `open` that were checked.
     """
 
     origin: str
@@ -49,9 +51,15 @@ class AuditReport:
     details_absent: int = 0
     unknown_types: int = 0
     covered: int = 0
-    verified_through_at: str | None = None
     last: Entry | None = None
+    sealed: Entry | None = None
     newest: Checkpoint | None = None
+    customer_id: str | None = None
+
+    @property
+    def verified_through_at(self) -> str | None:
+        """Time of the seal under the newest checkpoint, None without one."""
+        return self.sealed.recorded_at if self.sealed else None
 
 
 def undecided(report: AuditReport) -> VerificationError | None:
@@ -113,31 +121,35 @@ class LogAudit:
         "_newest",
         "_origin",
         "_previous",
+        "_sealed",
         "_seen",
         "_unknown",
-        "_watermark",
     )  # fmt: skip
 
     def __init__(
-        self, origin: str, keys: KeySet, *, held: Checkpoint | None = None, seen: SeenKeys | None = None
+        self, origin: str, keys: KeySet, *, held: Iterable[Checkpoint] = (), seen: SeenKeys | None = None
     ) -> None:
         """Begin with an empty log.
 
         Args:
             origin: the log.
             keys: come from the caller, never from where the entries come from.
-            held: a checkpoint of this log that the auditor kept from before, which the log must extend.
+            held: checkpoints of this log that the auditor kept from before, which the log must extend.
             seen: remembers idempotency keys; without one all are kept.
 
         Raises:
-            VerificationError: `unknown-key`, `bad-signature`, `wrong-origin`, where `held` is none of this log's.
+            VerificationError: `unknown-key`, `bad-signature`, `wrong-origin`, where one that is held is none of this
+                log's; `fork`, where two of one size contradict each other.
         """
-        if held is not None:
-            keys.verify(held)
-            _require_origin(held, origin)
+        # By size.
+        self._held: dict[int, Checkpoint] = {}
+        for pin in held:
+            keys.verify(pin)
+            _require_origin(pin, origin)
+            if (other := self._held.setdefault(pin.size, pin)).root != pin.root:
+                raise _fork(other, pin)
         self._origin = origin
         self._keys = keys
-        self._held = held
         self._edge = Edge()
         self._leaves: list[bytes] = []
         self._completed: dict[Tile, bytes] = {}
@@ -149,7 +161,7 @@ class LogAudit:
         self._checkpoints = 0
         self._last: Checkpoint | None = None
         self._newest: Checkpoint | None = None
-        self._watermark: str | None = None
+        self._sealed: Entry | None = None
         # A checkpoint whose root the entries do not give: inconclusive about who erred until a later one holds.
         self._broken: tuple[Checkpoint, bytes] | None = None
 
@@ -185,9 +197,9 @@ class LogAudit:
         self._leaves.append(leaf_hash(data))
         if len(self._leaves) >= TILE_WIDTH:
             self._grow()
-        # Step 9, for the checkpoint from before: as if it stood here.
-        if self._held is not None and entry.index + 1 == self._held.size:
-            self._hold_against(self._held)
+        # Step 9, for a checkpoint from before: as if it stood here.
+        if self._held and (pin := self._held.get(entry.index + 1)) is not None:
+            self._hold_against(pin)
 
     def _check_details(self, entry: Entry, salt: bytes | None, value: bytes | None) -> None:
         if salt is not None and value is not None:
@@ -225,7 +237,7 @@ class LogAudit:
         if self._previous is None or self._previous.type != SEAL:
             raise VerificationError("missing-seal", f"no seal under the checkpoint of size {checkpoint.size}")
         # Step 9: no other checkpoint has its size and another root, and the entries give its root.
-        for other in (self._last, self._held):
+        for other in (self._last, self._held.get(checkpoint.size)):
             if other is not None and other.size == checkpoint.size and other.root != checkpoint.root:
                 raise _fork(other, checkpoint)
         self._last = checkpoint
@@ -234,7 +246,7 @@ class LogAudit:
                 # These entries hash to this root, their prefix does not hash to the older one: two signed histories.
                 raise _fork(self._broken[0], checkpoint)
             self._newest = checkpoint
-            self._watermark = self._previous.recorded_at
+            self._sealed = self._previous
         self._checkpoints += 1
         return checkpoint
 
@@ -263,7 +275,7 @@ class LogAudit:
 
         Raises:
             VerificationError: `root-mismatch`, where a checkpoint's root is not that of its entries (step 9),
-                `index-mismatch`, where the log ends before the checkpoint that is held.
+                `index-mismatch`, where the log ends before a checkpoint that is held (step 10).
         """
         if self._broken is not None:
             checkpoint, root = self._broken
@@ -274,11 +286,11 @@ class LogAudit:
                 signed=checkpoint.root.hex(),
             )
         self._grow()
-        if self._held is not None and self._edge.size < self._held.size:
+        if self._edge.size < (largest := max(self._held, default=0)):
             raise VerificationError(
                 "index-mismatch",
-                f"the log ends after {self._edge.size} entries, a checkpoint from before has {self._held.size}",
-                held=self._held.note,
+                f"the log ends after {self._edge.size} entries, a checkpoint from before has {largest}",
+                held=self._held[largest].note,
                 newest=self._newest.note if self._newest else None,
             )
         return AuditReport(
@@ -290,8 +302,8 @@ class LogAudit:
             details_absent=self._details_absent,
             unknown_types=self._unknown,
             covered=self._newest.size if self._newest else 0,
-            verified_through_at=self._watermark,
             last=self._previous,
+            sealed=self._sealed,
             newest=self._newest,
         )
 

@@ -27,7 +27,7 @@ from counterfoil.core.encoding import (
     text_member,
 )
 from counterfoil.core.reference import check_operator, parse_origin
-from counterfoil.errors import MalformedError, TooLargeError, VerificationError
+from counterfoil.errors import CounterfoilError, MalformedError, TooLargeError, VerificationError
 from counterfoil.limits import PACK_LINE_BYTES_MAX
 
 PACK_TYPE: Final = "counterfoil/pack@v1"
@@ -47,6 +47,12 @@ _KINDS: Final = {
     "log": _NONE,
     "end": _NONE,
 }
+
+
+def at_line(error: CounterfoilError, line: int) -> CounterfoilError:
+    """Return a refusal with the line of the pack, counted from 1, among its facts; one that it names already stands."""
+    error.facts.setdefault("line", str(line))
+    return error
 
 
 def bounded_line(line: bytes | str) -> bytes:

@@ -1,7 +1,8 @@
 """Auditing evidence packs as they are read, line by line.
 
-What a log must keep, `core.audit` says.  Here is what goes on when something is wrong: a fault in a log is that log's,
-and the next log is read on; a fault that nobody can lay to a log is the pack's.
+What a log must keep, `core.audit` says; `core.pack_log` leads a log through it.  Here is what goes on when something is
+wrong: a fault in a log is that log's, and the next log is read on; a fault that nobody can lay to a log is the pack's.
+Every refusal says the line of the pack that it is about in its facts, and of an entry the index.
 
 Nothing here opens a file: a pack is a function that gives its lines, each time from the beginning.
 
@@ -10,18 +11,26 @@ Source: docs/spec/pack.md, whose step numbers stand in the code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.core.audit import AuditReport, LogAudit, undecided
-from counterfoil.core.checkpoint import Checkpoint, KeySet
-from counterfoil.core.encoding import JsonValue, text_member
-from counterfoil.core.pack import COUNTED, Lines, bounded_line, read_end, read_header, read_line, read_origin
+from counterfoil.core.audit import AuditReport
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.encoding import JsonValue
+from counterfoil.core.pack import (
+    COUNTED,
+    Lines,
+    at_line,
+    bounded_line,
+    read_end,
+    read_header,
+    read_line,
+    read_origin,
+)
 from counterfoil.core.pack_keys import settle
-from counterfoil.core.receipt import read_item
-from counterfoil.core.reference import operator_of
-from counterfoil.core.seen_keys import HashedKeys
+from counterfoil.core.pack_log import PackLog
+from counterfoil.core.pack_pins import Pins
 from counterfoil.errors import (
     CounterfoilError,
     MalformedError,
@@ -29,8 +38,6 @@ from counterfoil.errors import (
     worst_exit,
 )
 
-# Complete tiles are nobody's here; they are dropped each time that so many entries were read.
-_TILES_KEPT_ENTRIES: Final = 4_096
 # A line that begins so begins no log and ends no pack, whatever follows: a log that is passed over is passed over faster.
 _INNER: Final = (b'{"details"', b'{"entry"', b'{"checkpoint"')
 
@@ -59,6 +66,7 @@ class PackFinding:
         logs: lines that begin a log.
         entries: lines with an entry.
         checkpoints: lines with a checkpoint.
+        lines: how many were read, of whatever kind.
         absent: logs of which the auditor holds a checkpoint, and that are not in the pack.
         fault: why the pack is refused, None where its lines keep to the format.
         claimed: of a share, what the end counts; None where there is no end, or a fault before it.
@@ -68,6 +76,7 @@ class PackFinding:
     logs: int
     entries: int
     checkpoints: int
+    lines: int
     absent: tuple[str, ...]
     fault: CounterfoilError | None
     claimed: tuple[int, int, int] | None = None
@@ -88,9 +97,7 @@ class VerifiedPack:
     absent: tuple[str, ...]
 
 
-def verify_pack(
-    read: Callable[[], Lines], keys: KeySet, *, held: Mapping[str, Checkpoint] | None = None
-) -> VerifiedPack:
+def verify_pack(read: Callable[[], Lines], keys: KeySet, *, held: Pins | None = None) -> VerifiedPack:
     """Verify a whole pack; otherwise as `audit_pack`, which is for packs of many logs.
 
     Raises:
@@ -111,7 +118,7 @@ def verify_pack(
 
 
 def audit_pack(
-    read: Callable[[], Lines], keys: KeySet, *, held: Mapping[str, Checkpoint] | None = None
+    read: Callable[[], Lines], keys: KeySet, *, held: Pins | None = None
 ) -> Iterator[LogFinding | PackFinding]:
     """Audit a pack, line by line; yield a finding for each log as it ends, and one for the pack behind all.
 
@@ -121,7 +128,7 @@ def audit_pack(
         read: gives the lines from the beginning.  It is called a second time where two keys of a log may be equal;
             the findings of such logs come behind the others.
         keys: the keys that the auditor trusts, never from the pack.
-        held: checkpoints that the auditor kept from before, by origin; a log must extend its own.
+        held: checkpoints that the auditor kept from before, by origin; a log must extend all of its own.
 
     Raises:
         OSError: what `read` and its lines raise; what they refuse, as damaged gzip, is a fault of the pack.
@@ -134,7 +141,7 @@ def audit_share(
     read: Callable[[], Lines],
     keys: KeySet,
     *,
-    held: Mapping[str, Checkpoint] | None = None,
+    held: Pins | None = None,
     share: tuple[int, int] = (0, 1),
 ) -> Iterator[LogFinding | PackFinding]:
     """Audit a share of a pack's logs; otherwise as `audit_pack`.
@@ -150,7 +157,7 @@ def audit_share(
             remainder.  Only `whole_of` all shares is a verdict on the pack.
     """
     reading = _Reading(keys, held or {}, share)
-    for line in _received(read, reading.give_up):
+    for line in _received(read, reading.fail):
         if (finding := reading.take(line)) is not None:
             yield finding
         if reading.over:
@@ -162,7 +169,8 @@ def audit_share(
         again = _received(read, lambda _: None)
         refusals = settle(again, {number: log.seen for number, log in reading.suspected.items()})
         for number, log in reading.suspected.items():
-            found = refusals[number] or log.found
+            refusal = refusals[number]
+            found = log.found if refusal is None else at_line(refusal, log.line)
             assert found is not None  # noqa: S101  -- it has ended
             yield LogFinding(number, log.origin, found)
     yield reading.whole()
@@ -176,15 +184,15 @@ def whole_of(parts: Sequence[PackFinding]) -> PackFinding:
         for counts in zip(*[(one.logs, one.entries, one.checkpoints) for one in parts], strict=True)
     )
     fault = first.fault
-    if any(
-        (one.operator, one.absent, one.claimed) != (first.operator, first.absent, first.claimed)
-        for one in parts
-    ):
+    if len({(one.operator, one.lines, one.absent, one.claimed) for one in parts}) > 1:
         fault = MalformedError("the pack was another one when it was read again")
     elif first.claimed is not None and first.claimed != (logs, entries, checkpoints):
         counted = f"{logs} logs, {entries} entries, {checkpoints} checkpoints"
-        fault = MalformedError("the end counts other lines than there are", counted=counted)
-    return PackFinding(first.operator, logs, entries, checkpoints, first.absent, fault)
+        # The end is the last line, or there was another fault.
+        fault = at_line(
+            MalformedError("the end counts other lines than there are", counted=counted), first.lines
+        )
+    return PackFinding(first.operator, logs, entries, checkpoints, first.lines, first.absent, fault)
 
 
 def _received(read: Callable[[], Lines], failed: Callable[[CounterfoilError], None]) -> Iterator[bytes | str]:
@@ -203,7 +211,7 @@ class _Reading:
         suspected: logs that ended and in which two keys may be equal, by number.
     """
 
-    def __init__(self, keys: KeySet, held: Mapping[str, Checkpoint], share: tuple[int, int]) -> None:
+    def __init__(self, keys: KeySet, held: Pins, share: tuple[int, int]) -> None:
         self._keys = keys
         self._held = held
         self._number, self._shares = share
@@ -213,16 +221,19 @@ class _Reading:
         self._counts = dict.fromkeys(COUNTED, 0)
         self._met: set[str] = set()
         self._origin = ""
-        self._log: _LogReading | None = None
+        # The line that is being judged, from 1.
+        self._line = 0
+        self._log: PackLog | None = None
         self._begun = 0
         self._ended = False
         self._claimed: tuple[int, int, int] | None = None
         self._fault: CounterfoilError | None = None
         self.over = False
-        self.suspected: dict[int, _LogReading] = {}
+        self.suspected: dict[int, PackLog] = {}
 
     def take(self, line: bytes | str) -> LogFinding | None:
         """Take the next line; return the finding of the log that it ends."""
+        self._line += 1
         try:
             # Steps 1 and 2: a line within its bound; the first says what this is, and whose.
             data = bounded_line(line)
@@ -233,7 +244,7 @@ class _Reading:
             if self._ended:
                 raise MalformedError("lines stand behind the end of the pack")
         except CounterfoilError as error:
-            self.give_up(error)
+            self._give_up(error, self._line)
             return None
         if self._passing and data.startswith(_INNER):
             return None
@@ -259,7 +270,7 @@ class _Reading:
         if self._log is None:
             self._blame(MalformedError(f"a line with {kind} stands in no log"))
         else:
-            self._log.take(kind, found)
+            self._log.take(kind, found, self._line)
         return None
 
     def _begin(self, found: dict[str, JsonValue], operator: str) -> LogFinding | None:
@@ -279,7 +290,14 @@ class _Reading:
         number = self._begun
         self._begun += 1
         if number % self._shares == self._number:
-            self._log = _LogReading(number, origin, self._keys, self._held.get(origin), operator)
+            self._log = PackLog(
+                number,
+                origin,
+                self._line,
+                operator=operator,
+                keys=self._keys,
+                held=self._held.get(origin, ()),
+            )
         else:
             self._passing = True
         return ended
@@ -314,14 +332,20 @@ class _Reading:
         """Lay a fault to the log that is being read, else to the pack; the first of each stands."""
         if self._passing:
             return
+        at_line(error, self._line)
         if self._log is not None:
             self._log.refuse(error)
         elif self._fault is None:
             self._fault = error
 
-    def give_up(self, error: CounterfoilError) -> None:
+    def fail(self, error: CounterfoilError) -> None:
+        """Take that the next line cannot be read."""
+        self._give_up(error, self._line + 1)
+
+    def _give_up(self, error: CounterfoilError, line: int) -> None:
         """Lay a fault to the log that is being read and to the pack; judge nothing more."""
         self.over = True
+        at_line(error, line)
         if self._log is not None:
             self._log.refuse(error)
         if self._fault is None:
@@ -331,7 +355,8 @@ class _Reading:
         """End the reading; return the finding of a log that is still open."""
         ended = self._close()
         if not self._ended and not self.over:
-            self._blame(MalformedError("the pack has no end: it was cut"))
+            # Where it should stand there is no line.
+            self._blame(at_line(MalformedError("the pack has no end: it was cut"), self._line + 1))
         return ended
 
     def whole(self) -> PackFinding:
@@ -339,75 +364,12 @@ class _Reading:
         absent = tuple(sorted(self._held.keys() - self._met))
         logs, entries, checkpoints = self._counts.values()
         return PackFinding(
-            self._operator or "", logs, entries, checkpoints, absent, self._fault, self._claimed
+            self._operator or "",
+            logs,
+            entries,
+            checkpoints,
+            self._line,
+            absent,
+            self._fault,
+            self._claimed,
         )
-
-
-class _LogReading:
-    """A log of a pack on its way through `LogAudit`.
-
-    Attributes:
-        number: its place among the logs of the pack.
-        origin: the log.
-        seen: its idempotency keys.
-        found: its finding, as soon as there is one.
-    """
-
-    def __init__(
-        self, number: int, origin: str, keys: KeySet, held: Checkpoint | None, operator: str
-    ) -> None:
-        self.number = number
-        self.origin = origin
-        self.seen = HashedKeys()
-        self.found: AuditReport | CounterfoilError | None = None
-        self._audit: LogAudit | None = None
-        self._entries = 0
-        try:
-            if operator_of(origin) != operator:
-                raise VerificationError(
-                    "wrong-origin", "the log is of another operator", found=origin, wanted=operator
-                )
-            self._audit = LogAudit(origin, keys, held=held, seen=self.seen)
-        except CounterfoilError as error:
-            self.refuse(error)
-
-    def refuse(self, error: CounterfoilError) -> None:
-        """Refuse the log, unless it was refused before; nothing more of it is judged."""
-        if self.found is None:
-            self.found = error
-        self._audit = None
-
-    def take(self, kind: str, found: dict[str, JsonValue]) -> None:
-        """Take a line with an entry or a checkpoint."""
-        if self._audit is None:
-            return
-        try:
-            if kind == "entry":
-                self._take_entry(self._audit, found)
-            else:
-                # Step 5: audit steps 6 to 9.
-                self._audit.checkpoint(text_member(found, "checkpoint", what="line"))
-        except CounterfoilError as error:
-            self.refuse(error)
-
-    def _take_entry(self, audit: LogAudit, found: dict[str, JsonValue]) -> None:
-        # Step 4: the entry and its details as in a receipt, then audit steps 3 to 5.
-        item = read_item(found, what="line")
-        details = item.details
-        salt, value = (None, None) if details is None else (details.salt, details.canonical)
-        audit.take(item.entry, item.data, salt, value)
-        self._entries += 1
-        if self._entries % _TILES_KEPT_ENTRIES == 0:
-            audit.take_tiles()
-
-    def finish(self) -> AuditReport | CounterfoilError:
-        """End the log (step 6); return its finding."""
-        if self._audit is not None:
-            try:
-                report = self._audit.finish()
-                self.found = undecided(report) or report
-            except CounterfoilError as error:
-                self.refuse(error)
-        assert self.found is not None  # noqa: S101  -- without an audit it was refused
-        self._audit = None
-        return self.found

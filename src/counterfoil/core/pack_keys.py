@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from counterfoil.core.audit import duplicate_key
 from counterfoil.core.encoding import JsonValue
 from counterfoil.core.entry import DELTA
-from counterfoil.core.pack import bounded_line, read_line, read_origin
+from counterfoil.core.pack import at_line, bounded_line, read_line, read_origin
 from counterfoil.core.receipt import read_item
 from counterfoil.core.seen_keys import HashedKeys
 from counterfoil.errors import CounterfoilError, MalformedError, TooLargeError
@@ -30,7 +30,7 @@ def settle(
     """
     searches = {number: _Search(seen) for number, seen in suspected.items()}
     search, number = None, -1
-    for line in lines:
+    for place, line in enumerate(lines, 1):
         try:
             kind, members = read_line(bounded_line(line))
             if kind == "log":
@@ -39,7 +39,7 @@ def settle(
                 number += 1
                 search = searches.get(number)
             elif kind == "entry" and search is not None:
-                search.take(members)
+                search.take(members, place)
         except CounterfoilError:
             continue  # it was laid to somebody already
     return {number: search.refusal() for number, search in searches.items()}
@@ -54,24 +54,28 @@ class _Search:
         # Behind so many deltas the log was refused, or it ended.
         self._left = seen.added
         self._met: set[bytes] = set()
-        self._repeated: int | None = None
+        # Index and line of the first that did.
+        self._repeated: tuple[int, int] | None = None
 
-    def take(self, line: dict[str, JsonValue]) -> None:
-        """Take the next entry of the log."""
+    def take(self, line: dict[str, JsonValue], place: int) -> None:
+        """Take the next entry of the log, and where it stands in the pack."""
         entry = read_item(line, what="line").entry
         if entry.type != DELTA or not self._left:
             return
         self._left -= 1
         key = bytes.fromhex(entry.key)
         if key in self._met and self._repeated is None:
-            self._repeated = entry.index
+            self._repeated = entry.index, place
         if key in self._suspects:
             self._met.add(key)
 
     def refusal(self) -> CounterfoilError | None:
         """Return why the log is refused, None where its keys are different ones."""
         if self._repeated is not None:
-            return duplicate_key(self._repeated)
+            index, place = self._repeated
+            error = at_line(duplicate_key(index), place)
+            error.facts["index"] = str(index)
+            return error
         if self._left or self._met != self._suspects:
             return MalformedError("the pack was another one when it was read again")
         if self._overflowed:

@@ -1,0 +1,105 @@
+"""Pins: which checkpoints the logs of several packs have to agree with."""
+
+import gzip
+
+import pytest
+
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.pack_audit import verify_pack
+from counterfoil.core.pack_pins import Sighting, by_origin, pins_of_packs, sight_pack
+from counterfoil.core.pack_stream import split_lines
+from tests.core.common import code_of
+from tests.core.logs import KEYS, Log, ended, pack_of
+from tests.core.test_pack_audit import written
+from tests.core.test_statement import STRANGER
+
+# One log, as it was earlier and as it went on; and the same customer's log as it was told to somebody else.
+EARLY, LATE = Log(5, seals={2}), Log(12, seals={2, 4, 8})
+OTHER_EARLY, OTHER_LATE = Log(5, seals={2}, seed=1), Log(12, seals={2, 4, 8}, seed=1)
+# A log that another pack has alone.
+SOLE = Log(4, customer="c2")
+
+
+def sighted(*logs, keys=KEYS):
+    return sight_pack(written(pack_of(*logs)), keys)
+
+
+def verdicts(*packs, held=()):
+    """The verdict on each of several packs, each a list of lines, audited together."""
+    seen = [sight_pack(written(lines), KEYS) for lines in packs]
+    each = pins_of_packs(seen, by_origin(held))
+    return [
+        code_of(verify_pack, lambda lines=lines: written(lines), KEYS, held=pins)
+        for lines, pins in zip(packs, each, strict=True)
+    ]
+
+
+def test_the_two_logs_are_one_that_went_on():
+    assert LATE.data[:5] == EARLY.data
+    assert OTHER_EARLY.origin == EARLY.origin
+    assert OTHER_EARLY.data[:2] != EARLY.data[:2]
+
+
+class TestSighting:
+    def test_it_is_what_a_pack_has_of_each_log(self):
+        logs = sorted((EARLY, SOLE), key=lambda log: log.origin)
+        assert sighted(*logs) == {log.origin: Sighting(len(log), log.checkpoint()) for log in logs}
+
+    def test_a_checkpoint_that_no_key_signed_is_none(self):
+        assert sighted(EARLY, keys=KeySet([])) == {EARLY.origin: Sighting(5, None)}
+        lines = [*EARLY.lines()[:-1], {"checkpoint": EARLY.checkpoint(signer=STRANGER).note}]
+        assert sight_pack(written(pack_of(lines)), KEYS) == {EARLY.origin: Sighting(5, None)}
+
+    @pytest.mark.parametrize("checkpoint", [SOLE.checkpoint(), LATE.checkpoint()])
+    def test_nor_is_one_of_another_log_or_of_entries_that_are_not_there(self, checkpoint):
+        lines = [*EARLY.lines(), {"checkpoint": checkpoint.note}]
+        assert sight_pack(written(pack_of(lines)), KEYS) == {EARLY.origin: Sighting(5, None)}
+
+    def test_of_a_pack_that_cannot_be_read_on_it_has_the_logs_before(self):
+        first, second = sorted((EARLY, SOLE), key=lambda log: log.origin)
+        packed = gzip.compress(b"\n".join(written(pack_of(first, second))))
+        assert list(sight_pack(split_lines([packed[:-9]]), KEYS)) == [first.origin]
+        lines = [*first.lines(), *second.lines()[:2], b"x"]
+        assert list(sight_pack(written(ended(pack_of()[:-1] + lines)), KEYS)) == [first.origin]
+        assert sight_pack([], KEYS) == {}
+
+
+class TestPins:
+    def test_an_earlier_and_a_later_pack_hold_in_either_order(self):
+        assert verdicts(pack_of(EARLY), pack_of(LATE)) == ["ok", "ok"]
+        assert verdicts(pack_of(LATE), pack_of(EARLY), pack_of(LATE)) == ["ok", "ok", "ok"]
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [(EARLY, OTHER_EARLY), (EARLY, OTHER_LATE), (LATE, OTHER_EARLY), (LATE, OTHER_LATE)],
+    )
+    def test_two_histories_are_a_fork_in_either_order_and_at_any_length(self, one, other):
+        for packs in ((one, other), (other, one)):
+            found = verdicts(*map(pack_of, packs))
+            assert "fork" in found
+            assert set(found) <= {"fork", "ok"}
+
+    def test_a_pack_that_is_held_against_itself_alone_holds(self):
+        assert verdicts(pack_of(OTHER_EARLY)) == ["ok"]
+
+    def test_logs_that_one_pack_has_alone_have_no_pins(self):
+        seen = [sighted(EARLY), sighted(SOLE)]
+        assert list(pins_of_packs(seen, {})) == [{EARLY.origin: []}, {SOLE.origin: []}]
+
+    def test_the_pack_that_has_most_must_reach_what_was_kept_and_older_ones_need_not(self):
+        assert verdicts(pack_of(EARLY), pack_of(LATE), held=[LATE.checkpoint(9)]) == ["ok", "ok"]
+        assert verdicts(pack_of(EARLY), held=[LATE.checkpoint(9)]) == ["index-mismatch"]
+        assert verdicts(pack_of(EARLY), pack_of(EARLY), held=[LATE.checkpoint(9)]) == ["index-mismatch"] * 2
+
+    def test_what_was_kept_counts_for_older_packs_as_far_as_they_go(self):
+        wrong = EARLY.checkpoint(3, root=bytes(32))
+        assert verdicts(pack_of(EARLY), pack_of(LATE), held=[wrong]) == ["fork", "fork"]
+
+    def test_logs_that_a_pack_does_not_show_keep_what_was_kept(self):
+        held = by_origin([LATE.checkpoint(5), LATE.checkpoint(), SOLE.checkpoint()])
+        [pins, _] = pins_of_packs([{}, sighted(EARLY)], held)
+        assert pins == held
+        assert {origin: len(checkpoints) for origin, checkpoints in held.items()} == {
+            LATE.origin: 2,
+            SOLE.origin: 1,
+        }
