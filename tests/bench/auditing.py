@@ -7,7 +7,8 @@ import random
 import tempfile
 from pathlib import Path
 
-from counterfoil.cli.pack_auditors import Audit, findings_of, open_pack
+from counterfoil.cli.pack_auditors import Audit, findings_of
+from counterfoil.cli.pack_files import PackFiles
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.pack_audit import PackFinding
@@ -55,7 +56,7 @@ def audit_packs(count: int) -> list[Figure]:
 
 
 def _audit_rate(path: Path, processes: int) -> float:
-    with open_pack(str(path)) as stream, Watch() as watch:
+    with PackFiles() as files, files.open(str(path)) as stream, Watch() as watch:
         audit = Audit(stream, KeySet([OPERATOR.verifier_key]), {})
         *logs, whole = findings_of(audit, processes, lambda _: None)
     if not isinstance(whole, PackFinding) or whole.fault is not None or len(logs) != _CUSTOMERS:

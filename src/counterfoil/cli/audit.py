@@ -14,6 +14,7 @@ from counterfoil.cli.findings import describe_audit
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
 from counterfoil.cli.pack_audit import audit_packs
+from counterfoil.cli.pack_findings import Request
 from counterfoil.core.audit import AuditReport, undecided
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.errors import CounterfoilError, EngineError
@@ -33,6 +34,17 @@ from counterfoil.errors import CounterfoilError, EngineError
     help="Remember the newest checkpoint of each log of the packs, and refuse what does not go on from it.",
 )
 @click.option(
+    "--held",
+    metavar="FILE",
+    multiple=True,
+    help="A checkpoint, receipt, statement, dispute packet or page that you kept: its log must go on from it. May be repeated.",
+)
+@click.option(
+    "--evidence",
+    metavar="DIR",
+    help="Write the two signed checkpoints of each contradiction there, for `verify`.",
+)
+@click.option(
     "--processes",
     metavar="N",
     type=click.IntRange(1, 64),
@@ -50,6 +62,8 @@ def audit(
     customers: Sequence[str],
     keys: Sequence[str],
     state: str | None,
+    held: Sequence[str],
+    evidence: str | None,
     processes: int,
     all_customers: bool,
     as_json: bool,
@@ -64,9 +78,9 @@ def audit(
     if packs:
         if trusted is None:
             raise click.UsageError("a pack is audited with a --key that you trust")
-        audit_packs(packs, trusted, state=state, processes=processes, as_json=as_json)
-    elif state is not None:
-        raise click.UsageError("--state goes with packs")
+        audit_packs(packs, trusted, Request(state, held, evidence, processes, as_json))
+    elif state is not None or held or evidence is not None:
+        raise click.UsageError("--state, --held and --evidence go with packs")
     else:
         _audit_store(place, None if all_customers else customers, trusted, processes, as_json=as_json)
 

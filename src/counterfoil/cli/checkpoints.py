@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, place_options
+from counterfoil.cli.context import Place, check_output, open_engine, output_option, place_options
 from counterfoil.cli.files import make_folder, read_input, write_output
 from counterfoil.cli.output import Progress, emit, json_option, plural, put, say, worst
 from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
@@ -150,7 +150,7 @@ def _write_note(path: Path, found: Checkpoint) -> None:
     required=True,
     help="The older checkpoint: its size, or its file.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write it there instead of standard output.")
+@output_option
 @place_options
 def consistency_make(place: Place, customer: str, old: str, output: str | None) -> None:
     """Make the proof that a log only grew.

@@ -35,6 +35,20 @@ _OTHERS: Final = 0o077
 _VARIABLE: Final = "COUNTERFOIL_PASSPHRASE_FILE"
 
 
+def file_or_stdout(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Return the file that `-o` names; None for `-`, which is standard output, as it is without the option."""
+    return None if value == "-" else value
+
+
+output_option: Final = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    callback=file_or_stdout,
+    help="Write it there instead of standard output.",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What the options and the environment name.

@@ -5,10 +5,10 @@ Source: docs/spec/receipt.md, docs/spec/statement.md#result, docs/spec/checkpoin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from counterfoil.cli.output import plural
+from counterfoil.cli.output import plural, quoted
 from counterfoil.core.amount import format_nano
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint
@@ -181,3 +181,33 @@ def describe_audit(report: AuditReport) -> Finding:
         f"complete through {report.verified_through_at}",
         facts,
     )
+
+
+def describe_packed_log(report: AuditReport) -> Finding:
+    """Say what the audit of a log in a pack found: with the figures under its newest checkpoint, which is signed."""
+    found, sealed = describe_audit(report), report.sealed
+    assert sealed is not None  # noqa: S101  -- without a checkpoint nothing is decided
+    amounts = amounts_of(sealed.credits, sealed.debits)
+    figures = {"customer": report.customer_id, "unit": sealed.unit, "deltas": sealed.count, **amounts}
+    customer = "not named" if report.customer_id is None else quoted(report.customer_id)
+    line = f"customer {customer}; {plural(sealed.count, 'delta')}, {amounts_in_words(amounts, sealed.unit)}"
+    return Finding(found.words, found.facts | figures, [line])
+
+
+def amounts_of(credited: int, debited: int) -> dict[str, str]:
+    """Return credits, debits and balance as exact decimals.
+
+    Args:
+        credited: sum of the positive amounts, in nano (10^-9).
+        debited: sum of the negated negative amounts, in nano.
+    """
+    return {
+        "credits": format_nano(credited),
+        "debits": format_nano(debited),
+        "balance": format_nano(credited - debited),
+    }
+
+
+def amounts_in_words(amounts: Mapping[str, str], unit: str) -> str:
+    """Say credits, debits and balance, as in `credits 500, debits 12.5, balance 487.5 EUR`."""
+    return f"{', '.join(f'{name} {amount}' for name, amount in amounts.items())} {unit}"

@@ -7,31 +7,24 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
-import shutil
 import signal
-import stat
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from typing import BinaryIO, Final
 
-from counterfoil.cli.files import describe_os_error, open_input
-from counterfoil.core.checkpoint import Checkpoint, KeySet
+from counterfoil.cli.files import describe_os_error
+from counterfoil.cli.pack_files import Progress, lines_of
+from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.pack_audit import LogFinding, PackFinding, audit_share, whole_of
-from counterfoil.core.pack_stream import split_lines
+from counterfoil.core.pack_pins import Pins
 from counterfoil.errors import CounterfoilError, EngineError
 
 Finding = LogFinding | PackFinding
-Progress = Callable[[int], object]
-"""Told the number of lines that were read since the last call."""
 
-_CHUNK_BYTES: Final = 262_144
-_LINES_AT_ONCE: Final = 1_024
 # Findings that a process hands over at a time: fewer would cost more than small logs do.
 _FINDINGS_AT_ONCE: Final = 64
 # What a process says besides findings.
@@ -45,50 +38,17 @@ class Audit:
     Attributes:
         stream: of the file; it is read by place, so that processes share it.
         keys: that the auditor trusts.
-        held: checkpoints from before, by origin.
+        held: checkpoints that logs must extend, by origin.
     """
 
     stream: BinaryIO
     keys: KeySet
-    held: Mapping[str, Checkpoint]
+    held: Pins
 
     def share(self, share: tuple[int, int], progress: Progress) -> Iterator[Finding]:
         """Audit a share of the logs."""
-        return audit_share(lambda: self._lines(progress), self.keys, held=self.held, share=share)
-
-    def _lines(self, progress: Progress) -> Iterator[bytes]:
-        done = 0
-        for line in split_lines(self._chunks()):
-            yield line
-            done += 1
-            if done == _LINES_AT_ONCE:
-                progress(done)
-                done = 0
-        progress(done)
-
-    def _chunks(self) -> Iterator[bytes]:
-        place = 0
-        while chunk := os.pread(self.stream.fileno(), _CHUNK_BYTES, place):
-            place += len(chunk)
-            yield chunk
-
-
-@contextmanager
-def open_pack(name: str) -> Iterator[BinaryIO]:
-    """Open a pack; what is no plain file, as standard input, is copied to one first: it may be read twice.
-
-    Raises:
-        EngineError: `usage`, where there is no such file.
-        OSError: where the system refuses.
-    """
-    with open_input(name) as stream:
-        if name != "-" and stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            yield stream
-            return
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(stream, copy, _CHUNK_BYTES)
-            copy.flush()
-            yield copy
+        lines = partial(lines_of, self.stream, progress)
+        return audit_share(lines, self.keys, held=self.held, share=share)
 
 
 def findings_of(audit: Audit, processes: int, progress: Progress) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ Source: docs/spec/pack.md.
 from __future__ import annotations
 
 import gzip
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +14,16 @@ from typing import BinaryIO, Final, cast
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, place_options
+from counterfoil.cli.context import Place, check_output, file_or_stdout, open_engine, place_options
 from counterfoil.cli.files import open_output
-from counterfoil.cli.output import Progress, hint, plural, say
+from counterfoil.cli.output import Progress, hint, plural, put, say
 from counterfoil.core.pack import read_end, read_line
 from counterfoil.errors import EngineError
 
 _GZIP_SUFFIX: Final = ".gz"
 # Entries hold random bytes: more effort takes longer and saves next to nothing.
 _GZIP_LEVEL: Final = 6
+_CHUNK_BYTES: Final = 262_144
 
 
 @click.command(
@@ -35,31 +37,44 @@ _GZIP_LEVEL: Final = 6
     "--output",
     metavar="FILE",
     required=True,
-    help="Write it there; compressed where the name ends in .gz.",
+    callback=file_or_stdout,
+    help="Write it there; compressed where the name ends in .gz. - is standard output.",
 )
 @place_options
-def pack(place: Place, customers: Sequence[str], output: str, *, all_customers: bool) -> None:
+def pack(place: Place, customers: Sequence[str], output: str | None, *, all_customers: bool) -> None:
     """Write an evidence pack.
 
     Whole logs, as far as checkpoints cover them: whoever has the file and the operator's key recomputes everything with `counterfoil audit`.
     """
     if bool(customers) == all_customers:
         raise click.UsageError("name customers, or all of them with --all")
-    path = Path(output)
-    check_output(place, path)
+    if output is not None:
+        check_output(place, Path(output))
     with open_engine(place) as engine, Progress("pack", "entries") as progress:
         wanted = sum(1 for _ in engine.logs()) if all_customers else len(set(customers))
         lines = engine.pack_lines(None if all_customers else customers, progress=progress.advance)
-        with _written(path) as stream:
+        with _standard_output() if output is None else _written(Path(output)) as stream:
             end = _write(stream, lines)
             if not end["log"]:
                 raise EngineError("not-yet-checkpointed", "no checkpoint covers a log yet")
     if left_out := wanted - end["log"]:
         hint(f"{plural(left_out, 'customer')} without a checkpoint, not in the pack")
-    say(
-        f"{plural(end['log'], 'log')}, {plural(end['entry'], 'entry')}, "
-        f"{plural(end['checkpoint'], 'checkpoint')} in {output}"
-    )
+    # Standard output has the pack, and nothing else.
+    if output is not None:
+        say(
+            f"{plural(end['log'], 'log')}, {plural(end['entry'], 'entry')}, "
+            f"{plural(end['checkpoint'], 'checkpoint')} in {output}"
+        )
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    """Give what is copied to standard output when it is whole: like a file, it gets all of a pack or nothing."""
+    with tempfile.TemporaryFile() as whole:
+        yield whole
+        whole.seek(0)
+        while chunk := whole.read(_CHUNK_BYTES):
+            put(chunk)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, place_options
+from counterfoil.cli.context import Place, check_output, open_engine, output_option, place_options
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, escape_json, plural, put, say
 from counterfoil.core.report import format_report
@@ -22,7 +22,7 @@ from counterfoil.errors import CounterfoilError, EngineError
     "  counterfoil receipt 0xdc4dfc3208759067a112d73bb53467d9375dc42e.2 --tlog-proof proofs -o receipt.json",
 )
 @click.argument("record_id")
-@click.option("-o", "--output", metavar="FILE", help="Write it there instead of standard output.")
+@output_option
 @click.option("--html", "page", metavar="FILE", help="Write it there too, as a page for people.")
 @click.option(
     "--tlog-proof",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, place_options
+from counterfoil.cli.context import Place, check_output, open_engine, output_option, place_options
 from counterfoil.cli.files import write_output
 from counterfoil.cli.output import escape_json, hint, put
 from counterfoil.cli.periods import period_options
@@ -31,7 +31,7 @@ from counterfoil.engine.windows import Window
 )
 @click.option("--csv", "table", metavar="FILE", help="Write its entries there too, as a table; with --full.")
 @click.option("--html", "page", metavar="FILE", help="Write it there too, as a page for people.")
-@click.option("-o", "--output", metavar="FILE", help="Write it there instead of standard output.")
+@output_option
 @place_options
 def statement(
     place: Place,

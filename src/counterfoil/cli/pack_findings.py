@@ -1,0 +1,251 @@
+"""What an audit of packs found: said as it comes, and added up.  Imports `core` only.
+
+Source: docs/cli.md#counterfoil-audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from counterfoil.cli.evidence import write_evidence
+from counterfoil.cli.files import describe_os_error
+from counterfoil.cli.findings import amounts_in_words, amounts_of, describe_packed_log
+from counterfoil.cli.held import Kept
+from counterfoil.cli.output import emit, hint, plural, quoted, say, worst
+from counterfoil.cli.pack_auditors import Finding
+from counterfoil.cli.pack_tally import Counts, Tally, UnitTotal
+from counterfoil.core.audit import AuditReport
+from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.pack_audit import PackFinding
+from counterfoil.core.pack_pins import Sighting
+from counterfoil.errors import CounterfoilError, EngineError
+
+# So many are named in words; a program gets all of them.
+_LOGS_NAMED: Final = 3
+_UNITS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of an audit besides packs and keys.
+
+    Attributes:
+        state: the file of remembered checkpoints, None where nothing is remembered.
+        held: files of signed documents that the auditor kept.
+        evidence: the folder for the checkpoints of contradictions, None where they are not written.
+        processes: how many audit side by side.
+        as_json: whether for a program.
+    """
+
+    state: str | None
+    held: Sequence[str]
+    evidence: str | None
+    processes: int
+    as_json: bool
+
+
+class Audited:
+    """Takes what becomes of logs and packs, in order; says it, and adds it up.
+
+    Attributes:
+        newest: where they are remembered, the newest checkpoints of logs that hold, by origin.
+    """
+
+    def __init__(
+        self, request: Request, kept: Kept, sighted: Sequence[tuple[str, Mapping[str, Sighting]]]
+    ) -> None:
+        """Begin with nothing found.
+
+        Args:
+            request: what is asked for.
+            kept: what the auditor kept from before.
+            sighted: the names of several packs, and what each has; nothing where there is one.
+        """
+        self._request = request
+        self._kept = kept
+        self._sighted = sighted
+        # The logs of which something was kept, and those of them that a pack has.
+        self._known = kept.origins()
+        self._met: set[str] = set()
+        self._tally = Tally(several=bool(sighted))
+        self._whole = self._broken = 0
+        self._behind = False
+        self._refusals: list[CounterfoilError] = []
+        self._counts = Counts()
+        self.newest: dict[str, Checkpoint] = {}
+
+    def take(self, name: str, finding: Finding) -> None:
+        """Take what became of a log, or of a pack as a whole."""
+        if isinstance(finding, PackFinding):
+            self._take_pack(name, finding)
+            return
+        if finding.origin in self._known:
+            self._met.add(finding.origin)
+        if isinstance(finding.found, CounterfoilError):
+            self._tally.refuse(finding.origin)
+            self._refuse(name, finding.origin, finding.found)
+        else:
+            self._hold(name, finding.found)
+
+    def _take_pack(self, name: str, finding: PackFinding) -> None:
+        if finding.fault is not None:
+            self.refuse_pack(name, finding.fault)
+            return
+        self._whole += 1
+        if self._request.as_json:
+            emit(
+                {
+                    "file": name,
+                    "origin": None,
+                    "result": "ok",
+                    "operator": finding.operator,
+                    "logs": finding.logs,
+                    "entries": finding.entries,
+                    "checkpoints": finding.checkpoints,
+                }
+            )
+
+    def _hold(self, name: str, report: AuditReport) -> None:
+        self._tally.hold(report)
+        if self._request.state is not None and report.newest is not None:
+            before = self.newest.get(report.origin) or self._kept.remembered.get(report.origin)
+            if before is None or before.size <= report.newest.size:
+                self.newest[report.origin] = report.newest
+        described = describe_packed_log(report)
+        if self._request.as_json:
+            emit({"file": name, "origin": report.origin, "result": "ok", **described.facts})
+            return
+        where = f"{quoted(name)}  {report.origin}" if self._sighted else report.origin
+        say(f"holds    {where}  {described.words}")
+        for line in described.lines:
+            say(f"         {line}")
+
+    def refuse_pack(self, name: str, error: CounterfoilError) -> None:
+        """Take why a pack as a whole is refused."""
+        self._broken += 1
+        self._refuse(name, None, error)
+
+    def _refuse(self, name: str, origin: str | None, error: CounterfoilError) -> None:
+        where = quoted(name) if origin is None else f"{quoted(name)}  {origin}"
+        # Checkpoints are facts of several lines: they are written out, to be kept and shown to others.
+        notes = {label: fact for label, fact in error.facts.items() if "\n" in fact}
+        rest = {label: fact for label, fact in error.facts.items() if label not in notes}
+        self._behind |= "held" in notes
+        self._refusals.append(EngineError(error.code, f"{where}: {error.message}", **rest))
+        sources = {label: self._source_of(name, origin, note) for label, note in notes.items()}
+        files = self._written(notes) if error.code == "fork" else []
+        if self._request.as_json:
+            found: dict[str, object] = {"file": name, "origin": origin, "result": error.code}
+            found |= {"message": error.message, "facts": error.facts}
+            if notes:
+                found["against"] = next(filter(None, sources.values()), None)
+            if files:
+                found["evidence"] = files
+            emit(found)
+            return
+        say(f"refused  {where}  {error.code}: {error.message}{_place(rest)}")
+        for label, note in notes.items():
+            source = sources[label]
+            say(f"         {label}{f', of {quoted(source)}' if source else ''}:")
+            for line in note.splitlines():
+                say(f"           {line}")
+        for file in files:
+            say(f"         written to {quoted(file)}")
+
+    def _source_of(self, name: str, origin: str | None, note: str) -> str | None:
+        """Return the file, besides the pack that is refused, from which a checkpoint of its log comes."""
+        for other, checkpoint in self._kept.documents.items():
+            if checkpoint.note == note:
+                return other
+        remembered = self._kept.remembered.get(origin or "")
+        if remembered is not None and remembered.note == note:
+            return self._request.state
+        for other, logs in self._sighted:
+            sighting = logs.get(origin or "")
+            if other != name and sighting and sighting.newest and sighting.newest.note == note:
+                return other
+        return None
+
+    def _written(self, notes: Mapping[str, str]) -> list[str]:
+        """Write the checkpoints of a contradiction, where that is asked for; return the names of their files."""
+        if self._request.evidence is None:
+            return []
+        try:
+            return write_evidence(self._request.evidence, notes.values())
+        except OSError as error:
+            self._refusals.append(describe_os_error(error))
+        except EngineError as error:
+            self._refusals.append(error)
+        return []
+
+    def summarize(self) -> None:
+        """Say what was checked in all, and what was not."""
+        counts = self._counts = self._tally.close()
+        absent = sorted(self._kept.remembered.keys() - self._met)
+        unchecked = self._unchecked(counts, absent)
+        if self._request.as_json:
+            found = {"held": counts.held, "refused": counts.refused}
+            packs = {"packsWhole": self._whole, "packsRefused": self._broken}
+            totals = [_total(unit, total) for unit, total in counts.units.items()]
+            more = {"entries": counts.entries, "totals": totals, "absent": absent, "notChecked": unchecked}
+            emit({"summary": found | packs | more})
+        else:
+            self._say_summary(counts, unchecked)
+        if self._behind:
+            kept = {"--state": self._kept.remembered, "--held": self._kept.documents}
+            options = " and ".join(option for option, held in kept.items() if held)
+            hint(f"an older pack? audit it without {options}; otherwise the log was set back")
+
+    def _say_summary(self, counts: Counts, unchecked: Sequence[str]) -> None:
+        say(
+            f"{plural(counts.held, 'log')} held, {counts.refused:,} refused; "
+            f"{plural(self._whole, 'pack')} whole, {self._broken:,} refused; "
+            f"{plural(counts.entries, 'entry')} of logs that hold, recomputed from their bytes"
+        )
+        for unit, total in list(counts.units.items())[:_UNITS_SHOWN]:
+            amounts = amounts_in_words(amounts_of(total.credits, total.debits), unit)
+            say(f"total    {plural(total.logs, 'log')}, {plural(total.deltas, 'delta')}, {amounts}")
+        if (more := len(counts.units) - _UNITS_SHOWN) > 0:
+            say(f"total    {plural(more, 'more unit')}; --json has them all")
+        if counts.held:
+            say(f"not checked: {'; '.join(unchecked)}")
+
+    def _unchecked(self, counts: Counts, absent: Sequence[str]) -> list[str]:
+        """Return what was not checked, in words."""
+        unchecked = ["that the packs have all logs, and the newest entries of each"]
+        if self._request.state is None:
+            others = "the other logs" if self._kept.documents else "the logs"
+            unchecked.append(f"that {others} go on from what was seen before (--state)")
+        if counts.uncovered:
+            unchecked.append(f"a signature over {counts.uncovered:,} entries that no checkpoint covers")
+        if counts.details_absent:
+            unchecked.append(f"{counts.details_absent:,} details that are not in the packs")
+        if absent:
+            named = ", ".join(absent[:_LOGS_NAMED])
+            verb = "is" if len(absent) == 1 else "are"
+            among = ", among them" if len(absent) > _LOGS_NAMED else ""
+            unchecked.append(
+                f"{plural(len(absent), 'log')} seen before {verb} in no pack now{among}: {named}"
+            )
+        for name, checkpoint in self._kept.documents.items():
+            if checkpoint.origin not in self._met:
+                unchecked.append(f"{quoted(name)}, whose log is in no pack: {checkpoint.origin}")
+        unchecked.append("that no customer has two logs")
+        return unchecked
+
+    def verdict(self) -> CounterfoilError | None:
+        """Return the worst refusal, None where everything holds."""
+        return worst(self._refusals, self._counts.held + self._whole)
+
+
+def _place(facts: Mapping[str, str]) -> str:
+    """Say where in a pack it is, as far as that is known."""
+    known = [f"{label} {facts[label]}" for label in ("line", "index") if label in facts]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _total(unit: str, total: UnitTotal) -> dict[str, object]:
+    amounts = amounts_of(total.credits, total.debits)
+    return {"unit": unit, "logs": total.logs, "deltas": total.deltas, **amounts}
