@@ -1,6 +1,7 @@
 """Pages for people: written beside receipts and statements, and verified as they are."""
 
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -72,6 +73,66 @@ def test_the_command_that_a_page_of_a_final_statement_prints_verifies_it_without
     assert kept("statement", "cust_001", *period, *mode, "-o", "f.json", "--html", "f.html").status == 0
     assert "--allow-provisional" not in Path("f.html").read_text()
     assert as_printed(kept, "f.html").status == 0
+
+
+class TestInAFolder:
+    @pytest.fixture
+    def folder(self, pages):
+        """The pages beside other people's files, one of them a page too."""
+        Path("f/sub").mkdir(parents=True)
+        Path("r.html").rename("f/r.html")
+        Path("s.html").rename("f/sub/s.html")
+        Path("f/index.html").write_text("<!doctype html>\n<title>receipts</title>")
+        Path("f/notes.txt").write_text("other")
+        return pages
+
+    def test_pages_are_verified_and_those_of_others_are_counted_as_not_checked(self, folder):
+        outcome = folder("verify", "f", *VERIFY)
+        assert (outcome.status, outcome.err) == (0, "")
+        assert [line.split()[1] for line in outcome.lines if line.startswith("verified ")] == [
+            "f/r.html",
+            "f/sub/s.html",
+        ]
+        assert "2 verified, 0 refused; 1 receipt and 1 statement" in outcome.out
+        assert outcome.lines[-1].endswith("; 2 other files in the folders")
+        assert (
+            "2 other files in the folders"
+            in folder("verify", "f", *VERIFY, "--json").findings[-1]["summary"]["notChecked"]
+        )
+
+    def test_what_is_not_ours_alone_is_no_success(self, folder):
+        Path("g").mkdir()
+        Path("f/index.html").rename("g/index.html")
+        assert folder("verify", "g", *VERIFY).code == "nothing-checked"
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda page: page.replace("12.5", "11.5"),
+            lambda page: page.replace("\n", "\r\n"),
+            lambda page: page.replace("<!doctype", "<!DOCTYPE", 1),
+            lambda page: "\ufeff" + page,
+            lambda page: page.replace("\n", "\n<!-- saved from url=(0014)about:internet -->\n", 1),
+        ],
+    )
+    def test_one_that_was_edited_or_saved_again_is_refused_and_not_passed_over(self, folder, change):
+        page = Path("f/r.html").read_text()
+        Path("f/r.html").write_text(change(page), newline="")
+        outcome = folder("verify", "f", *VERIFY)
+        assert (outcome.status, outcome.code) == (13, "malformed")
+        assert outcome.lines[0].startswith("refused   f/r.html")
+
+    def test_one_that_cannot_be_read_was_not_checked(self, folder, monkeypatch):
+        original = os.open
+
+        def failing(path, *arguments, **options):
+            if path == "f/index.html":
+                raise PermissionError(13, "Permission denied", path)
+            return original(path, *arguments, **options)
+
+        monkeypatch.setattr(os, "open", failing)
+        outcome = folder("verify", "f", *VERIFY)
+        assert (outcome.status, outcome.code) == (74, "io-error")
 
 
 def test_another_page_is_refused(kept):

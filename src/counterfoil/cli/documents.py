@@ -33,7 +33,12 @@ VERIFIED_BYTES_MAX: Final = REPORT_BYTES_MAX
 # The first line of an evidence pack is within these bytes, newline included.
 HEAD_BYTES: Final = PACK_LINE_BYTES_MAX + 1
 
+# What tells a page of ours from other people's is within these bytes, also where a program that saved the page again
+# wrote something in front.
+REPORT_HEAD_BYTES: Final = 1_024
+
 _REPORT_START: Final = b"<!doctype html>"
+_REPORT_MARK: Final = b"counterfoil/report@"
 # Of whatever version: the reader of its format says which one it knows.
 _PACK_TYPE: Final = "counterfoil/pack@"
 
@@ -54,6 +59,15 @@ def kind_of(data: bytes, name: str) -> Kind:
     if data.startswith(b"old "):
         return "consistency file"
     return "json" if name.endswith(".json") else "checkpoint"
+
+
+def is_report(head: bytes) -> bool:
+    """Return whether a file claims to be a page of ours, of whatever version.
+
+    Args:
+        head: its first `REPORT_HEAD_BYTES`, or all where it has fewer.
+    """
+    return _REPORT_MARK in head
 
 
 def is_pack(head: bytes) -> bool:

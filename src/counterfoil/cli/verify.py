@@ -14,8 +14,14 @@ from typing import Final
 
 import click
 
-from counterfoil.cli.documents import VERIFIED_BYTES_MAX, kind_of, read_document
-from counterfoil.cli.files import describe_os_error, read_input
+from counterfoil.cli.documents import (
+    REPORT_HEAD_BYTES,
+    VERIFIED_BYTES_MAX,
+    is_report,
+    kind_of,
+    read_document,
+)
+from counterfoil.cli.files import describe_os_error, open_input, read_input
 from counterfoil.cli.findings import (
     Finding,
     describe_checkpoint,
@@ -42,6 +48,8 @@ from counterfoil.limits import ENTRY_BYTES_MAX
 _PROOF_SUFFIX: Final = ".tlog-proof"
 _RECORD_SUFFIX: Final = ".entry"
 _SUFFIXES: Final = (".json", ".checkpoint", _PROOF_SUFFIX)
+# Of these only pages of ours: any other program writes such files too.
+_PAGE_SUFFIX: Final = ".html"
 
 
 @click.command(
@@ -70,7 +78,7 @@ def verify(
     """Verify receipts, statements and dispute packets offline.
 
     It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a dispute packet, an HTML page with one of the first two in it, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
-    every .json, .checkpoint and .tlog-proof is verified, in subfolders too. Several files of one log are held against each other.
+    every .json, .checkpoint and .tlog-proof is verified, and every .html that is such a page, in subfolders too. Several files of one log are held against each other.
     """
     check = _Check(read_keys(keys), origin, customer, allow_provisional)
     passed = 0
@@ -135,11 +143,22 @@ def _names_below(folder: str, check: _Check) -> Iterator[str]:
                 check.links += 1
             elif entry.is_dir():
                 folders.append(entry.path)
-            elif entry.name.endswith(_SUFFIXES) and entry.is_file():
+            elif entry.is_file() and (entry.name.endswith(_SUFFIXES) or _is_our_page(entry.path)):
                 yield entry.path
             elif not entry.name.endswith(_RECORD_SUFFIX):
                 check.ignored += 1
         waiting += reversed(folders)
+
+
+def _is_our_page(name: str) -> bool:
+    if not name.endswith(_PAGE_SUFFIX):
+        return False
+    try:
+        with open_input(name, follow=False) as stream:
+            return is_report(stream.read(REPORT_HEAD_BYTES))
+    except (EngineError, OSError):
+        # It may be one: whoever reads it whole says why it was not checked.
+        return True
 
 
 @dataclass(slots=True)
