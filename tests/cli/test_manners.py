@@ -24,7 +24,11 @@ COMMANDS = [
     "webhook secret", "webhook deliveries", "webhook retry", "key show", "key check",
     "migrate", "conformance run", "conformance respond",
 ]  # fmt: skip
-VERIFIERS = ["verify receipt.json --key operator.vkey", "inspect receipt.json --key operator.vkey"]
+VERIFIERS = [
+    "verify receipt.json --key operator.vkey",
+    "verify receipt.json --key operator.vkey --csv receipts.csv",
+    "inspect receipt.json --key operator.vkey",
+]
 HEAVY = (
     "sqlalchemy",
     "alembic",

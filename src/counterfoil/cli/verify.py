@@ -32,6 +32,7 @@ from counterfoil.cli.findings import (
 )
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, json_option, plural, quoted, say, worst
+from counterfoil.cli.receipt_table import ReceiptTable
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.crosscheck import CrossCheck, items_of
 from counterfoil.core.dispute import Dispute, verify_dispute
@@ -54,7 +55,8 @@ _PAGE_SUFFIX: Final = ".html"
 
 @click.command(
     epilog="\b\nExamples:\n  counterfoil verify receipt.json --key operator.vkey\n"
-    "  counterfoil verify statement.json receipts --key operator.vkey --customer cust_001 --json",
+    "  counterfoil verify statement.json receipts --key operator.vkey --customer cust_001 --json\n"
+    "  counterfoil verify receipts --key operator.vkey --csv receipts.csv",
 )
 @click.argument("paths", metavar="FILE|DIR...", nargs=-1, required=True)
 @key_option(required=True)
@@ -65,6 +67,9 @@ _PAGE_SUFFIX: Final = ".html"
     is_flag=True,
     help="Take statements of a period that goes on, complete through some instant before its end.",
 )
+@click.option(
+    "--csv", "table", metavar="FILE", help="Where all of it holds, write the receipts there too, as a table."
+)
 @json_option
 def verify(
     paths: Sequence[str],
@@ -72,6 +77,7 @@ def verify(
     origin: str | None,
     customer: str | None,
     *,
+    table: str | None,
     allow_provisional: bool,
     as_json: bool,
 ) -> None:
@@ -80,7 +86,8 @@ def verify(
     It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a dispute packet, an HTML page with one of the first two in it, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
     every .json, .checkpoint and .tlog-proof is verified, and every .html that is such a page, in subfolders too. Several files of one log are held against each other.
     """
-    check = _Check(read_keys(keys), origin, customer, allow_provisional)
+    rows = None if table is None else ReceiptTable(table)
+    check = _Check(read_keys(keys), origin, customer, allow_provisional, rows)
     passed = 0
     refusals: list[CounterfoilError] = []
     for name in _names(paths, check):
@@ -101,6 +108,8 @@ def verify(
     _summarize(check, passed, len(refusals), as_json=as_json)
     if (verdict := worst(refusals, passed)) is not None:
         raise verdict
+    if rows is not None:
+        rows.write()
 
 
 def _refuse(name: str, error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
@@ -169,6 +178,7 @@ class _Check:
     origin: str | None
     customer: str | None
     allow_provisional: bool
+    table: ReceiptTable | None = None
     receipts: int = 0
     statements: int = 0
     # Of the statements, those of dispute packets.
@@ -238,6 +248,8 @@ class _Check:
     def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
         verified = verify_receipt(receipt, self.keys, origin=self.origin, customer_id=self.customer)
         self.seen.take(name, verified.checkpoint, items_of(receipt), verified.customer_id)
+        if self.table is not None:
+            self.table.take(verified)
         self.receipts += 1
         self.nameless += verified.customer_id is None
         return describe_receipt(verified, kind)

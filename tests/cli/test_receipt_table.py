@@ -1,0 +1,124 @@
+"""`verify --csv`: the receipts that hold as a table, each record once, and nothing else replaced."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from counterfoil.core.table import RECEIPT_COLUMNS
+from tests.cli.conftest import record_id, rewrite
+
+KEY = ("--key", "operator.vkey")
+HEADER = f"{','.join(RECEIPT_COLUMNS)}\r\n".encode()
+
+
+def rows(name="r.csv"):
+    with Path(name).open(encoding="utf-8", newline="") as stream:
+        return [*csv.DictReader(stream, strict=True)]
+
+
+@pytest.fixture
+def receipts(kept):
+    """Receipts of two deltas of one customer and of eleven of another."""
+    for _ in range(11):
+        kept("record", "cust_002", "1", "--reason", "=1+1")
+    kept("checkpoint", "--all")
+    assert kept("receipts", "--all", "-o", "receipts").status == 0
+    return kept
+
+
+class TestTable:
+    def test_it_has_the_receipts_that_hold_by_log_and_index(self, receipts):
+        outcome = receipts("verify", "receipts", *KEY, "--csv", "r.csv")
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.out == receipts("verify", "receipts", *KEY).out
+        found = rows()
+        of_first = [row for row in found if row["customerId"] == "cust_001"]
+        assert [(row["index"], row["amount"], row["unit"], row["balance"]) for row in of_first] == [
+            ("1", "500", "EUR", "500"),
+            ("2", "-12.5", "EUR", "487.5"),
+        ]
+        assert of_first[1]["referenceId"] == "line 1"
+        of_second = [int(row["index"]) for row in found if row["customerId"] == "cust_002"]
+        assert of_second == list(range(1, 12))
+        assert [row["origin"] for row in found] == sorted(row["origin"] for row in found)
+
+    def test_no_cell_of_a_sender_is_a_formula(self, receipts):
+        receipts("verify", "receipts", *KEY, "--csv", "r.csv")
+        assert {row["reason"] for row in rows() if row["customerId"] == "cust_002"} == {"'=1+1"}
+
+    def test_a_record_has_one_row_and_that_says_most(self, kept):
+        record = record_id(kept, 2)
+        kept("receipt", record, "-o", "b.json", "--html", "b.html", "--tlog-proof", "p")
+        rewrite("b.json", lambda r: r.pop("details"))
+        names = [f"p/{record}.tlog-proof", "b.json", "receipt.json", "b.html"]
+        for given in (names, names[::-1]):
+            outcome = kept("verify", *given, *KEY, "--csv", "r.csv")
+            assert "4 verified, 0 refused; 4 receipts" in outcome.out
+            [row] = rows()
+            assert (row["customerId"], row["reason"]) == ("cust_001", "api_call")
+
+    def test_entries_of_statements_are_not_in_it(self, kept):
+        years = ("--from", "2020-01-01", "--to", "2100-01-01")
+        kept("statement", "cust_001", *years, "--full", "-o", "s.json")
+        assert kept("verify", "s.json", *KEY, "--allow-provisional", "--csv", "r.csv").status == 0
+        assert Path("r.csv").read_bytes() == HEADER
+
+    def test_with_json_it_is_the_same(self, receipts):
+        receipts("verify", "receipts", *KEY, "--csv", "a.csv")
+        receipts("verify", "receipts", *KEY, "--json", "--csv", "b.csv")
+        assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+
+
+class TestFile:
+    def test_where_anything_is_refused_it_is_left_as_it_was(self, receipts):
+        Path("bad.json").write_text("{")
+        assert receipts("verify", "receipts", "bad.json", *KEY, "--csv", "r.csv").status == 13
+        assert not Path("r.csv").exists()
+        receipts("verify", "receipt.json", *KEY, "--csv", "r.csv")
+        before = Path("r.csv").read_bytes()
+        receipts("verify", "receipts", "bad.json", *KEY, "--csv", "r.csv")
+        assert Path("r.csv").read_bytes() == before
+
+    def test_a_table_of_before_is_replaced(self, receipts):
+        receipts("verify", "receipt.json", *KEY, "--csv", "r.csv")
+        assert len(rows()) == 1
+        receipts("verify", "receipts", *KEY, "--csv", "r.csv")
+        assert len(rows()) == 13
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "counterfoil.db",
+            "counterfoil-keys/signing-key.pem",
+            "receipt.json",
+            "operator.vkey",
+            "link",
+            "dir",
+        ],
+    )
+    def test_nothing_else_is(self, kept, name):
+        Path("dir").mkdir()
+        Path("table.csv").write_bytes(HEADER)
+        Path("link").symlink_to("table.csv")
+        before = Path(name).read_bytes() if name != "dir" else None
+        outcome = kept("verify", "receipt.json", *KEY, "--csv", name)
+        assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
+        assert name == "dir" or Path(name).read_bytes() == before
+
+    def test_it_may_lie_in_the_folder_that_is_verified(self, receipts):
+        for _ in range(2):
+            outcome = receipts("verify", "receipts", *KEY, "--csv", "receipts/r.csv")
+            assert outcome.status == 0
+            assert len(rows("receipts/r.csv")) == 13
+        assert outcome.lines[-1].endswith("; 1 other file in the folders")
+
+    def test_a_folder_that_is_not_there_is_named(self, kept):
+        outcome = kept("verify", "receipt.json", *KEY, "--csv", "nowhere/r.csv")
+        assert (outcome.status, outcome.code) == (2, "usage")
+
+    def test_it_takes_no_store(self, receipts):
+        Path("counterfoil.db").unlink()
+        shutil.rmtree("counterfoil-keys")
+        assert receipts("verify", "receipts", *KEY, "--csv", "r.csv").status == 0
