@@ -11,7 +11,7 @@ from counterfoil.core.encoding import canonical_json
 from counterfoil.engine.engine import Engine
 from counterfoil.limits import PACK_LINE_BYTES_MAX
 from counterfoil.storage.memory import MemoryStore
-from tests.cli.conftest import command, environment
+from tests.cli.conftest import command, environment, record_id
 from tests.support import OPERATOR, FakeClock, delta, operator_named, seeded
 
 KEY = str(OPERATOR.verifier_key)
@@ -107,6 +107,21 @@ class TestPack:
     @pytest.mark.parametrize("name", ["counterfoil.db", "counterfoil-keys/p.pack"])
     def test_it_replaces_nothing_that_the_records_rest_on(self, kept, name):
         assert kept("pack", "--all", "-o", name).code == "usage"
+
+
+class TestDash:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("statement", "cust_001", "--from", "2020-01-01", "--to", "2100-01-01"),
+            ("receipt", "RECORD"),
+            ("consistency", "make", "cust_001", "--from", "4"),
+        ],
+    )
+    def test_after_o_it_is_standard_output_for_every_document(self, kept, arguments):
+        named = [record_id(kept, 2) if argument == "RECORD" else argument for argument in arguments]
+        assert kept(*named, "-o", "-").out == kept(*named).out
+        assert not Path("-").exists()
 
 
 class TestAudit:

@@ -76,6 +76,7 @@ class PackLog:
                 # Step 5: audit steps 6 to 9.
                 self._audit.checkpoint(text_member(found, "checkpoint", what="line"))
         except CounterfoilError as error:
+            at_line(error, line)
             if kind == "entry":
                 error.facts.setdefault("index", str(self._entries))
             self.refuse(error)
