@@ -109,6 +109,13 @@ class TestRefused:
         lines[-1]["end"][kind] = "1"
         assert verdict(lines) == "malformed"
 
+    def test_a_refusal_names_the_line(self):
+        lines = pack_of(FIRST, LOG)
+        for place in (0, 1, 2, len(lines) - 1):
+            with refused("malformed") as caught:
+                summary([*lines[:place], b"{", *lines[place + 1 :]])
+            assert caught.value.facts["line"] == str(place + 1)
+
     def test_one_that_was_cut_at_any_line(self):
         lines = written(pack_of(FIRST, LOG))
         for end in range(len(lines)):

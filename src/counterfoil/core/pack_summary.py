@@ -16,9 +16,18 @@ from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.details import customer_of
 from counterfoil.core.encoding import JsonValue, text_member
 from counterfoil.core.entry import OPEN
-from counterfoil.core.pack import COUNTED, Lines, bounded_line, read_end, read_header, read_line, read_origin
+from counterfoil.core.pack import (
+    COUNTED,
+    Lines,
+    at_line,
+    bounded_line,
+    read_end,
+    read_header,
+    read_line,
+    read_origin,
+)
 from counterfoil.core.receipt import read_item
-from counterfoil.errors import MalformedError, VerificationError
+from counterfoil.errors import CounterfoilError, MalformedError, VerificationError
 
 # How a line with an entry begins; one that is spelled in another way is read as a whole.
 _ENTRY: Final = (b'{"details"', b'{"entry"')
@@ -73,34 +82,82 @@ def summarize_pack(lines: Lines, keys: KeySet | None = None) -> Iterator[LogSumm
         TooLargeError: where a line has over 262,144 bytes.
         MalformedError: where a line is none that may stand there, or the pack was cut.
         VerificationError: `unknown-type`, where it is of another version; with keys `unknown-key`, `bad-signature`,
-            `wrong-origin`.
+            `wrong-origin`.  What is about a line names it in its facts, from 1.
     """
-    waiting = iter(lines)
-    operator = read_header(bounded_line(next(waiting, b"")))
-    counts = dict.fromkeys(COUNTED, 0)
-    log: _Log | None = None
-    for line in waiting:
-        data = bounded_line(line)
-        if log is not None and log.entries and data.startswith(_ENTRY):
+    reading = _Reading(keys)
+    for number, line in enumerate(lines, 1):
+        try:
+            found = reading.take(bounded_line(line))
+        except CounterfoilError as error:
+            at_line(error, number)
+            raise
+        if found is not None:
+            yield found
+    yield reading.whole()
+
+
+class _Reading:
+    """A pack on its way: what it had so far, and the log that is being read."""
+
+    def __init__(self, keys: KeySet | None) -> None:
+        self._keys = keys
+        self._operator: str | None = None
+        self._counts = dict.fromkeys(COUNTED, 0)
+        self._log: _Log | None = None
+        self._ended = False
+
+    def take(self, line: bytes) -> LogSummary | None:
+        """Take the next line; return what is said of the log that it ends."""
+        log = self._log
+        if log is not None and log.entries and line.startswith(_ENTRY):
             log.entries += 1
-            continue
-        kind, found = read_line(data)
-        if kind in {"log", "end"}:
-            if log is not None:
-                log.count(counts)
-                yield log.summary()
-            if kind == "end":
-                _check_end(found, counts, waiting)
-                yield PackSummary(operator, *counts.values())
-                return
-            log = _begin(found, log)
-        elif log is None:
+            return None
+        if self._operator is None:
+            self._operator = read_header(line)
+            return None
+        if self._ended:
+            raise MalformedError("lines stand behind the end of the pack")
+        kind, found = read_line(line)
+        if kind == "log":
+            return self._begin(read_origin(found))
+        if kind == "end":
+            return self._end(read_end(found))
+        if log is None:
             raise MalformedError(f"a line with {kind} stands in no log")
-        elif kind == "entry":
+        if kind == "entry":
             log.take_entry(found)
         else:
-            log.take_checkpoint(found, keys)
-    raise MalformedError("the pack has no end: it was cut")
+            log.take_checkpoint(found, self._keys)
+        return None
+
+    def _begin(self, origin: str) -> LogSummary | None:
+        if self._log is not None and origin <= self._log.origin:
+            raise MalformedError(f"log {origin} does not stand behind {self._log.origin}")
+        ended = self._close()
+        self._log = _Log(origin)
+        return ended
+
+    def _end(self, claimed: dict[str, int]) -> LogSummary | None:
+        ended = self._close()
+        self._ended = True
+        if claimed != self._counts:
+            counted = ", ".join(f"{count} {COUNTED[kind]}" for kind, count in self._counts.items())
+            raise MalformedError("the end counts other lines than there are", counted=counted)
+        return ended
+
+    def _close(self) -> LogSummary | None:
+        """End the log that is being read; return what is said of it."""
+        log, self._log = self._log, None
+        if log is None:
+            return None
+        log.count(self._counts)
+        return log.summary()
+
+    def whole(self) -> PackSummary:
+        """Return what is said of the pack, behind its last line."""
+        if self._operator is None or not self._ended:
+            raise MalformedError("the pack has no end: it was cut")
+        return PackSummary(self._operator, *self._counts.values())
 
 
 class _Log:
@@ -153,18 +210,3 @@ class _Log:
     def summary(self) -> LogSummary:
         """Return what the pack says of it."""
         return LogSummary(self.origin, self._customer_id, self.entries, self._checkpoints, self._newest)
-
-
-def _begin(found: dict[str, JsonValue], before: _Log | None) -> _Log:
-    origin = read_origin(found)
-    if before is not None and origin <= before.origin:
-        raise MalformedError(f"log {origin} does not stand behind {before.origin}")
-    return _Log(origin)
-
-
-def _check_end(found: dict[str, JsonValue], counts: dict[str, int], behind: Iterator[bytes | str]) -> None:
-    if read_end(found) != counts:
-        counted = ", ".join(f"{count} {COUNTED[kind]}" for kind, count in counts.items())
-        raise MalformedError("the end counts other lines than there are", counted=counted)
-    if next(behind, None) is not None:
-        raise MalformedError("lines stand behind the end of the pack")
