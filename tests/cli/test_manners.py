@@ -19,7 +19,7 @@ from counterfoil.errors import EngineError
 from tests.cli.conftest import command, environment, record_id
 
 COMMANDS = [
-    "demo", "init", "serve", "apikey create", "apikey list", "apikey rotate", "apikey revoke", "record", "import", "checkpoint", "worker", "customers", "customer", "receipt", "receipts", "statement", "pack", "compare", "checkpoints",
+    "demo", "init", "serve", "apikey create", "apikey list", "apikey rotate", "apikey revoke", "record", "import", "checkpoint", "worker", "customers", "customer", "receipt", "receipts", "statement", "statements", "pack", "compare", "checkpoints",
     "consistency make", "consistency verify", "verify", "inspect", "audit", "webhook add", "webhook list", "webhook remove", "webhook rotate",
     "webhook secret", "webhook deliveries", "webhook retry", "key show", "key check",
     "migrate", "conformance run", "conformance respond",

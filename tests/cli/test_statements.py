@@ -12,7 +12,7 @@ from counterfoil.core.statement_verify import verify_statement
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.windows import Window
 from counterfoil.storage.memory import MemoryStore
-from tests.cli.conftest import rewrite
+from tests.cli.conftest import record_id, rewrite
 from tests.support import OPERATOR, SECOND, START, FakeClock, delta, seeded
 
 KEY = str(OPERATOR.verifier_key)
@@ -28,6 +28,52 @@ def stated(kept):
     """A statement of all until now, closed."""
     assert kept("statement", "cust_001", "--from", "2026-01-01", "--to", now(), "-o", "s.json").status == 0
     return kept
+
+
+class TestStatements:
+    def test_each_customer_gets_a_statement_and_a_page_that_verify(self, kept):
+        assert kept("record", "cust_002", "7", "--reason", "deposit").status == 0
+        period = ("--from", "2026-01-01", "--to", now())
+        outcome = kept("statements", "--all", *period, "--html", "-o", "all")
+        assert (outcome.status, outcome.err) == (0, "")
+        assert outcome.lines == ["2 statements in all, 0 refused"]
+        assert sorted(path.suffix for path in Path("all").iterdir()) == [".html", ".html", ".json", ".json"]
+        found = [kept("verify", path, "--key", "operator.vkey", "--json") for path in Path("all").iterdir()]
+        assert {one.status for one in found} == {0}
+        assert {one.findings[0]["customer"] for one in found} == {"cust_001", "cust_002"}
+
+    def test_one_is_what_statement_makes(self, stated):
+        before = json.loads(Path("s.json").read_text())
+        period = ("--from", before["from"], "--to", before["to"])
+        assert stated("statements", "cust_001", *period, "-o", "all").status == 0
+        [path] = Path("all").iterdir()
+        assert path.read_bytes() == Path("s.json").read_bytes()
+        assert path.stem == record_id(stated, 0).partition(".")[0]
+
+    def test_who_came_later_gets_none(self, kept):
+        outcome = kept("statements", "--all", "--period", "2020-02", "-o", "all")
+        assert (outcome.status, outcome.code) == (11, "nothing-checked")
+        assert not Path("all").exists()
+
+    def test_a_refusal_is_said_and_the_others_are_made(self, kept):
+        outcome = kept("statements", "cust_001", "nobody", "--from", "2026-01-01", "--to", now(), "-o", "all")
+        assert (outcome.status, outcome.code) == (14, "customer-not-found")
+        assert outcome.lines[0].startswith("refused  nobody  customer-not-found: ")
+        assert outcome.lines[1] == "1 statement in all, 1 refused"
+
+    def test_a_period_that_goes_on_is_said(self, kept):
+        outcome = kept("statements", "--all", "--from", "2026-01-01", "--to", "2100-01-01", "-o", "all")
+        assert outcome.status == 0
+        assert "1 statement verified with --allow-provisional" in outcome.err
+
+    def test_one_in_the_future_is_refused_once(self, kept):
+        outcome = kept("statements", "--all", "--period", "2099-01", "-o", "all")
+        assert (outcome.status, outcome.code, outcome.out) == (14, "invalid-field", "")
+
+    @pytest.mark.parametrize("whom", [(), ("cust_001", "--all")])
+    def test_it_is_about_customers_that_are_named_or_all(self, kept, whom):
+        outcome = kept("statements", *whom, "--period", "2020-02", "-o", "all")
+        assert (outcome.status, outcome.code) == (2, "usage")
 
 
 class TestStatement:
@@ -85,7 +131,7 @@ class TestStatement:
             (("--period", "2026-13"), 14, "invalid-field"),
             (("--from", "2026-03-01", "--to", "2026-03-01"), 14, "invalid-field"),
             (("--from", "yesterday", "--to", "2026-03-01"), 14, "invalid-field"),
-            (("--period", "2099-01"), 11, "not-yet-checkpointed"),
+            (("--period", "2099-01"), 14, "invalid-field"),
         ],
     )
     def test_what_names_no_period_is_refused_and_nothing_is_written(self, kept, arguments, status, code):

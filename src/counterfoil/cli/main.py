@@ -86,6 +86,7 @@ root: Final = LazyGroup(
         "receipt": "receipts:receipt",
         "receipts": "receipts:receipts",
         "statement": "statements:statement",
+        "statements": "monthly:statements",
         "pack": "packs:pack",
         "compare": "compare:compare",
         "checkpoints": "checkpoints:checkpoints",

@@ -324,7 +324,12 @@ class Engine:
         Raises:
             CounterfoilError: as `counterfoil.engine.statements.statement`, and as `checkpoint_window`.
         """
-        log = self.log_of(customer_id)
+        return self.log_statement(self.log_of(customer_id), window, now=now, full=full, with_open=with_open)
+
+    def log_statement(
+        self, log: bytes, window: Window, *, now: int | None, full: bool = False, with_open: bool = True
+    ) -> statements.Stated:
+        """As `statement`, of a log by its reference."""
         if now is not None:
             closing.require_begun(window, now)
             if window.end <= now:
