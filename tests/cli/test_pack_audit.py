@@ -297,7 +297,7 @@ class TestFigures:
             {"unit": "credits", "logs": 1, "deltas": 1, "credits": "7", "debits": "0", "balance": "7"},
         ]  # fmt: skip
         words = book("audit", "p.pack", *HOLD).out
-        assert "customer a; 2 deltas, credits 0.000000001, debits 12.5, balance -12.499999999 EUR" in words
+        assert "customer a, credits 0.000000001, debits 12.5, balance -12.499999999 EUR" in words
         assert (
             "2 logs, 4 deltas, credits 1000000000000000000, debits 13, balance 999999999999999987 EUR"
             in words
@@ -319,6 +319,9 @@ class TestFigures:
         finding, _, last = cf(*AUDIT, "--json").findings
         assert (finding["notCovered"], finding["deltas"], finding["balance"]) == (2, 2, "3")
         assert last["summary"]["totals"][0]["balance"] == "3"
+        words = cf(*AUDIT).lines[0]
+        assert "3 deltas, 1 checkpoint, 2 behind them unsigned" in words
+        assert "2 deltas signed; customer alice, credits 5, debits 2, balance 3 credits" in words
         assert engine.customer("alice").balance == 6 * 10**9
 
     def test_a_log_of_two_packs_counts_once_with_the_most_that_is_signed(self, cf):
@@ -337,7 +340,7 @@ class TestFigures:
         log = Log(4, customer="x; 9 deltas, credits 9")
         Path("p.pack").write_bytes(b"".join(canonical_json(line) + b"\n" for line in pack_of(log)))
         [key] = KEYS.keys
-        assert 'customer "x; 9 deltas, credits 9"; 2 deltas' in cf("audit", "p.pack", "--key", key).out
+        assert 'customer "x; 9 deltas, credits 9", credits' in cf("audit", "p.pack", "--key", key).out
 
 
 class TestCounts:

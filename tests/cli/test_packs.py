@@ -52,7 +52,8 @@ class TestPack:
         outcome = kept("audit", "p.pack", "--key", "operator.vkey")
         assert (outcome.status, outcome.err) == (0, "")
         assert "2 deltas, 1 checkpoint; complete through 20" in outcome.lines[0]
-        counted, *_, unchecked = outcome.lines[2:]
+        assert outcome.lines[0].endswith("; customer cust_001, credits 500, debits 12.5, balance 487.5 EUR")
+        counted, *_, unchecked = outcome.lines[1:]
         assert counted.startswith("1 log held, 0 refused; 1 pack whole, 0 refused; 4 entries")
         assert "that the packs have all logs" in unchecked
 

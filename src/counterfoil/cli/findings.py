@@ -190,8 +190,10 @@ def describe_packed_log(report: AuditReport) -> Finding:
     amounts = amounts_of(sealed.credits, sealed.debits)
     figures = {"customer": report.customer_id, "unit": sealed.unit, "deltas": sealed.count, **amounts}
     customer = "not named" if report.customer_id is None else quoted(report.customer_id)
-    line = f"customer {customer}; {plural(sealed.count, 'delta')}, {amounts_in_words(amounts, sealed.unit)}"
-    return Finding(found.words, found.facts | figures, [line])
+    # What no signature covers is counted in the words before, and is in no figure.
+    signed = f"; {plural(sealed.count, 'delta')} signed" if sealed.count != report.deltas else ""
+    words = f"{found.words}{signed}; customer {customer}, {amounts_in_words(amounts, sealed.unit)}"
+    return Finding(words, found.facts | figures)
 
 
 def amounts_of(credited: int, debited: int) -> dict[str, str]:

@@ -119,8 +119,6 @@ class Audited:
             return
         where = f"{quoted(name)}  {report.origin}" if self._sighted else report.origin
         say(f"holds    {where}  {described.words}")
-        for line in described.lines:
-            say(f"         {line}")
 
     def refuse_pack(self, name: str, error: CounterfoilError) -> None:
         """Take why a pack as a whole is refused."""
