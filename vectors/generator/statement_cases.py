@@ -60,6 +60,20 @@ def _totals(sums: list[int]) -> dict[str, str]:
     return {"count": str(count), "credits": decimal(plus), "debits": decimal(minus)}
 
 
+def _largest() -> tuple[Statement, dict[str, Any]]:
+    """Return a statement whose credits end at the largest total that there is, and what it proves."""
+    more = nano("9" * 29 + ".999999999") - nano(WEEK.entries[SIZE - 1]["credits"])
+    first = int(full()["items"][0]["entry"]["index"])
+    raised = {
+        index: {"credits": decimal(nano(WEEK.entries[index]["credits"]) + more)}
+        for index in range(first, SIZE)
+    }
+    facts = _facts(WEEK, PERIOD, SIZE)
+    for name in ("opening", "closing"):
+        facts[name]["credits"] = decimal(nano(facts[name]["credits"]) + more)
+    return of(WEEK.rewritten(raised)), facts
+
+
 def _bare(statement: Statement) -> Statement:
     for item in statement["items"]:
         item.pop("details", None)
@@ -105,6 +119,7 @@ def _accepted() -> list[Case]:
          _facts(WEEK, (at(3), "2026-07-01T00:00:00.000000Z"), SIZE)),
         ("light-gap", "between its items a light statement sees nothing: another unit and another count",
          request(of(WEEK.rewritten({6: {"unit": "EUR", "count": "1"}}), "light")), facts),
+        ("totals-largest", "credits of 29 digits before the point and 9 behind it, which differ by little", request(_largest()[0]), _largest()[1]),
         ("light-near", "items five indices and five microseconds apart", request(of(WEEK.rewritten({8: {"recordedAt": at(3, 5)}}), "light")), facts),
     ]  # fmt: skip
     periods = [
