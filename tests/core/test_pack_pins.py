@@ -45,15 +45,18 @@ class TestSighting:
         logs = sorted((EARLY, SOLE), key=lambda log: log.origin)
         assert sighted(*logs) == {log.origin: Sighting(len(log), log.checkpoint()) for log in logs}
 
-    def test_a_checkpoint_that_no_key_signed_is_none(self):
-        assert sighted(EARLY, keys=KeySet([])) == {EARLY.origin: Sighting(5, None)}
+    def test_a_log_whose_last_checkpoint_no_key_signed_is_left_out(self):
+        assert sighted(EARLY, keys=KeySet([])) == {}
         lines = [*EARLY.lines()[:-1], {"checkpoint": EARLY.checkpoint(signer=STRANGER).note}]
-        assert sight_pack(written(pack_of(lines)), KEYS) == {EARLY.origin: Sighting(5, None)}
+        assert sight_pack(written(pack_of(lines)), KEYS) == {}
 
     @pytest.mark.parametrize("checkpoint", [SOLE.checkpoint(), LATE.checkpoint()])
-    def test_nor_is_one_of_another_log_or_of_entries_that_are_not_there(self, checkpoint):
+    def test_so_is_one_whose_last_is_of_another_log_or_of_entries_that_are_not_there(self, checkpoint):
         lines = [*EARLY.lines(), {"checkpoint": checkpoint.note}]
-        assert sight_pack(written(pack_of(lines)), KEYS) == {EARLY.origin: Sighting(5, None)}
+        assert sight_pack(written(pack_of(lines)), KEYS) == {}
+
+    def test_so_is_one_without_a_checkpoint(self):
+        assert sight_pack(written(pack_of(EARLY.lines()[:2])), KEYS) == {}
 
     def test_of_a_pack_that_cannot_be_read_on_it_has_the_logs_before(self):
         first, second = sorted((EARLY, SOLE), key=lambda log: log.origin)

@@ -162,7 +162,7 @@ class Audited:
             return self._request.state
         for other, logs in self._sighted:
             sighting = logs.get(origin or "")
-            if other != name and sighting and sighting.newest and sighting.newest.note == note:
+            if other != name and sighting and sighting.newest.note == note:
                 return other
         return None
 

@@ -27,11 +27,11 @@ class Sighting(NamedTuple):
 
     Attributes:
         entries: lines with an entry.
-        newest: its last checkpoint, where that verifies and is none of entries that are not there.
+        newest: its last checkpoint, which verified.
     """
 
     entries: int
-    newest: Checkpoint | None
+    newest: Checkpoint
 
 
 def by_origin(checkpoints: Iterable[Checkpoint]) -> dict[str, list[Checkpoint]]:
@@ -45,7 +45,8 @@ def by_origin(checkpoints: Iterable[Checkpoint]) -> dict[str, list[Checkpoint]]:
 def sight_pack(lines: Lines, keys: KeySet) -> dict[str, Sighting]:
     """Read a pack once; return by origin what it has of each log, as far as it reads.
 
-    Nothing is refused here: what is wrong with the pack, its own audit says.
+    Nothing is refused here: what is wrong with the pack, its own audit says.  A log is left out whose last checkpoint
+    does not verify, or is of entries that are not there: it cannot hold, and a pack of such logs takes no memory.
 
     Raises:
         OSError: what the lines raise.
@@ -53,8 +54,8 @@ def sight_pack(lines: Lines, keys: KeySet) -> dict[str, Sighting]:
     found: dict[str, Sighting] = {}
     try:
         for summary in summarize_pack(lines):
-            if isinstance(summary, LogSummary):
-                found[summary.origin] = Sighting(summary.entries, _verified(summary, keys))
+            if isinstance(summary, LogSummary) and (newest := _verified(summary, keys)) is not None:
+                found[summary.origin] = Sighting(summary.entries, newest)
     except CounterfoilError:
         pass
     return found
@@ -91,7 +92,7 @@ def pins_of_packs(packs: Sequence[Mapping[str, Sighting]], held: Pins) -> Iterat
 
 
 def _pins(own: Sighting, sightings: Sequence[Sighting], held: Sequence[Checkpoint]) -> list[Checkpoint]:
-    others = [one.newest for one in sightings if one is not own and one.newest is not None]
+    others = [one.newest for one in sightings if one is not own]
     known = [*held, *others]
     if own.entries == max(one.entries for one in sightings):
         return known
