@@ -16,6 +16,7 @@ from generator.receipt_parts import (
     PATH,
     ROOT,
     SIZE,
+    Receipt,
     changed,
     named,
     paths_as_text,
@@ -231,7 +232,33 @@ def _opens() -> list[Case]:
             MAKER.refuse(f"open-details-{slug}", comment, "step-7", request(receipt), "details-mismatch")
             for slug, comment, receipt in details
         ),
+        MAKER.refuse(
+            "open-unit",
+            "`open` is of another unit than the entry",
+            "step-7",
+            request(_opened({"unit": "EUR"})),
+            "totals-mismatch",
+        ),
+        MAKER.refuse(
+            "open-later",
+            "`open` is later than the entry",
+            "step-7",
+            request(_opened({"recordedAt": "2026-04-03T00:00:00.000000Z"})),
+            "time-order",
+        ),
+        MAKER.refuse(
+            "open-unit-customer",
+            "`open` is of another unit than the entry, and the caller names another customer",
+            "step-7",
+            request(_opened({"unit": "EUR"}), customer="cust_002"),
+            "totals-mismatch",
+        ),
     ]
+
+
+def _opened(changes: dict[str, str]) -> Receipt:
+    """The receipt of a log whose open entry says something else, as the operator signed it."""
+    return EXAMPLE.rewritten({0: changes}).receipt(2, SIZE, with_open=True)
 
 
 def cases() -> list[Case]:

@@ -205,6 +205,8 @@ def _details() -> list[Case]:
         ("open-is-delta", "`open` holds a delta with its path", request({**light(), "open": item(1)}), "index-mismatch"),
         ("open-path", "a hash of the path of `open` has one bit changed", request(changed(named, "open", "path", to=wrong_path)), "root-mismatch"),
         ("open-entry", "the time of the open entry changed", request(changed(named, "open", "entry", "recordedAt", to=at(1))), "root-mismatch"),
+        ("open-unit", "`open` is of another unit than all that follows", request(_opened({0: {"unit": "EUR"}}), customer=CUSTOMER), "totals-mismatch"),
+        ("open-later", "`open` has the time of the first item", request(_opened({0: {"recordedAt": at(2)}})), "time-order"),
         ("open-details", "the customerId in `open` changed", request(changed(named, "open", "details", "value", "customerId", to="cust_002"), customer="cust_002"), "details-mismatch"),
         ("customer-other", "the caller names another customer", request(named(), customer="cust_002"), "wrong-origin"),
         ("customer-empty", "the caller names an empty customerId", request(named(), customer=""), "wrong-origin"),
@@ -215,6 +217,11 @@ def _details() -> list[Case]:
         ("order-details-open", "the reason of the last item changed, and `open` is another customer's", request({**changed(light, "items", 3, "details", "value", "reason", to="x"), "open": foreign}), "details-mismatch"),
     ]  # fmt: skip
     return [MAKER.refuse(slug, comment, "step-6", given, code) for slug, comment, given, code in cases]
+
+
+def _opened(changes: dict[int, dict[str, str]]) -> Statement:
+    log = WEEK.rewritten(changes)
+    return {**of(log, "light"), "open": log.proven(0, SIZE)}
 
 
 def _neighbour() -> Statement:

@@ -13,7 +13,7 @@ Source: docs/spec/receipt.md, whose step numbers stand in the code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ from counterfoil.core.encoding import (
     read_json,
     text_member,
 )
-from counterfoil.core.entry import DELTA, OPEN, Entry, read_entry, require_known_type
+from counterfoil.core.entry import DELTA, OPEN, Entry, check_later, read_entry, require_known_type
 from counterfoil.core.merkle import leaf_hash, verify_inclusion
 from counterfoil.core.reference import parse_origin
 from counterfoil.core.tlog_proof import TlogProof, parse_path, parse_tlog_proof
@@ -212,17 +212,17 @@ def verify_receipt(
 
 
 def verify_customer(
-    entries: Iterable[Entry],
+    entries: Sequence[Entry],
     opening: Opening | None,
     checkpoint: Checkpoint,
     wanted: str | None,
     *,
     what: str,
 ) -> str | None:
-    """Verify whose log it is: `open`, and among the entries themselves the one that opens.
+    """Verify whose log it is: `open`, from which the entries follow, and among these the one that opens.
 
     Args:
-        entries: entries that are proven under the checkpoint.
+        entries: one or more that are proven under the checkpoint, ascending.
         opening: `open` of their document.
         checkpoint: which was verified.
         wanted: the customerId that the caller expects, where it expects one.
@@ -232,12 +232,15 @@ def verify_customer(
         The customerId that is proven, None where the document does not say.
 
     Raises:
-        VerificationError: `wrong-origin`, `index-mismatch`, `root-mismatch`, `details-mismatch`.
+        VerificationError: `wrong-origin`, `index-mismatch`, `root-mismatch`, `details-mismatch`, `time-order`,
+            `totals-mismatch`.
     """
     for entry in entries:
         if entry.type == OPEN:
             _check_opened(entry, checkpoint)
     proven = None if opening is None else _verify_opening(opening, checkpoint)
+    if opening is not None and entries[0].index:
+        check_later(opening.item.entry, entries[0])
     if wanted is not None and proven != wanted:
         raise VerificationError(
             "wrong-origin",
