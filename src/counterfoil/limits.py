@@ -60,6 +60,8 @@ PACK_EXPANSION_MAX: Final = 200
 DISPUTE_BYTES_MAX: Final = 67_108_864
 # Ten rows of the other party for each entry of the largest statement; matching them takes seconds.
 DISPUTE_ROWS_MAX: Final = 100_000
+# Entries outside the period that the maker of a dispute proves: a list of another year would name one for each row.
+DISPUTE_ELSEWHERE_MAX: Final = 1_000
 # How far apart two charges may be that are one: a year.
 COMPARISON_WINDOW_SECONDS_MAX: Final = 31_622_400
 # A page that shows the largest full statement: a third more for base64, and at most 4,800 bytes for each row of its table.
@@ -98,7 +100,8 @@ REQUEST_BYTES_MAX: Final = 1_048_576
 REQUEST_SECONDS_MAX: Final = 10
 # Deltas of one batch over HTTP.
 REQUEST_DELTAS_MAX: Final = 1_000
-# Newest entries of a log that are searched for a referenceId; a second at the most.
+# Newest entries of a log that are searched for a referenceId, or the nearest on either side of a period; a second at
+# the most.
 REFERENCE_SEARCH_ENTRIES_MAX: Final = 65_536
 
 # Webhooks of a tenant: each is one more delivery an event.

@@ -346,6 +346,7 @@ class Engine:
         *,
         now: int | None,
         window_seconds: int,
+        with_packet: bool = True,
     ) -> disputes.Compared:
         """Compare a window with the other party's charges; see `counterfoil.engine.disputes.compared`.
 
@@ -353,12 +354,15 @@ class Engine:
             CounterfoilError: as `statement` with every entry, and as `compared`.
         """
         return disputes.compared(
-            self.statement(customer_id, window, now=now, full=True),
+            self._store,
+            self.tenant,
             self.log_of(customer_id),
-            self.operator.keys,
+            self.statement(customer_id, window, now=now, full=True),
             rows,
-            lambda record_id, size: self.receipt(record_id, size=size),
+            keys=self.operator.keys,
+            prove=lambda record_id, size: self.receipt(record_id, size=size),
             window_seconds=window_seconds,
+            with_packet=with_packet,
         )
 
     def pack_lines(

@@ -209,6 +209,19 @@ def _check_kept(kept: Checkpoint, operator: Operator, origin: str) -> None:
         raise EngineError("invalid-field", "every log extends an empty one", field="from")
 
 
+def stored_item(row: StoredEntry) -> ProvenEntry:
+    """Return an entry with its details, where it has some.
+
+    Raises:
+        EngineError: `log-corrupt`.
+    """
+    entry = read_stored(row)
+    value = read_details(row, entry)
+    if value is None or row.salt is None or row.value is None:
+        return ProvenEntry(entry, row.entry, None)
+    return ProvenEntry(entry, row.entry, Details(row.salt, value, row.value))
+
+
 class Prover:
     """Makes proofs under one checkpoint from tiles at hand."""
 
@@ -232,16 +245,8 @@ class Prover:
         return Opening(self.item(row), tuple(self.path(row)))
 
     def item(self, row: StoredEntry) -> ProvenEntry:
-        """Return an entry with its details, where it has some.
-
-        Raises:
-            EngineError: `log-corrupt`.
-        """
-        entry = read_stored(row)
-        value = read_details(row, entry)
-        if value is None or row.salt is None or row.value is None:
-            return ProvenEntry(entry, row.entry, None)
-        return ProvenEntry(entry, row.entry, Details(row.salt, value, row.value))
+        """As `stored_item`."""
+        return stored_item(row)
 
     def path(self, row: StoredEntry) -> list[bytes]:
         """Return the hashes that lead from an entry to the signed root; they were held against it.
