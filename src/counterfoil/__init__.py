@@ -35,9 +35,11 @@ from counterfoil.errors import CounterfoilError, EngineError, MalformedError, Ve
 
 if TYPE_CHECKING:
     from counterfoil.client import Client, ContradictionError, NewDelta
-    from counterfoil.core.dispute import verify_dispute
+    from counterfoil.core.compare import Charge
+    from counterfoil.core.dispute import compare_period, verify_dispute
     from counterfoil.core.ed25519 import SigningKey
     from counterfoil.core.report import format_report, verify_report
+    from counterfoil.engine.charges import read_charges
     from counterfoil.engine.clock import HostClock
     from counterfoil.engine.engine import Engine
     from counterfoil.engine.operator import Operator
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "Charge": "counterfoil.core.compare",
     "Client": "counterfoil.client",
     "ContradictionError": "counterfoil.client",
     "Delta": "counterfoil.engine.request",
@@ -59,13 +62,16 @@ _LATER = {
     "Recorded": "counterfoil.engine.record",
     "Recorder": "counterfoil.engine.recorder",
     "SigningKey": "counterfoil.core.ed25519",
+    "compare_period": "counterfoil.core.dispute",
     "format_report": "counterfoil.core.report",
     "open_store": "counterfoil.storage",
+    "read_charges": "counterfoil.engine.charges",
     "verify_dispute": "counterfoil.core.dispute",
     "verify_report": "counterfoil.core.report",
 }
 
 __all__ = [
+    "Charge",
     "Checkpoint",
     "Client",
     "ContradictionError",
@@ -85,11 +91,13 @@ __all__ = [
     "Verified",
     "VerifiedStatement",
     "audit_pack",
+    "compare_period",
     "format_nano",
     "format_report",
     "open_store",
     "parse_checkpoint",
     "parse_consistency_file",
+    "read_charges",
     "split_lines",
     "verify_consistency_file",
     "verify_dispute",

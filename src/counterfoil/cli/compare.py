@@ -1,5 +1,7 @@
 """`compare`: a period of a customer against what the other party has of it, and the packet that proves our side.
 
+Our side is a period of the store, or a full statement, which needs no store: its reader verifies it first.
+
 Source: docs/spec/dispute.md.
 """
 
@@ -12,13 +14,18 @@ from typing import Final
 import click
 
 from counterfoil.cli.context import Place, check_output, open_engine, place_options
-from counterfoil.cli.files import open_input, write_output
-from counterfoil.cli.findings import charges_named
+from counterfoil.cli.differences import LESS, difference_facts, difference_lines, sides_of
+from counterfoil.cli.documents import VERIFIED_BYTES_MAX, kind_of, read_document
+from counterfoil.cli.files import open_input, read_input, write_output
+from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, hint, json_option, plural, say
-from counterfoil.cli.periods import period_options
+from counterfoil.cli.periods import optional_period_options
 from counterfoil.core.amount import format_nano
-from counterfoil.core.compare import AMOUNT_DIFFERS, COUNTED_TWICE, MISSING_HERE, MISSING_THERE, Difference
-from counterfoil.engine.charges import CHARGE_MEMBERS, read_charges
+from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.dispute import compare_period, signs_oppose
+from counterfoil.core.statement import Statement
+from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
+from counterfoil.engine.charges import CHARGE_MEMBERS, BadRow, Charges, read_charges
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.disputes import Compared
 from counterfoil.engine.windows import Window
@@ -26,24 +33,29 @@ from counterfoil.errors import EngineError
 from counterfoil.limits import COMPARISON_WINDOW_SECONDS_MAX
 
 _WINDOW_SECONDS: Final = 300
-_WORDS: Final = {
-    MISSING_HERE: "missing here",
-    MISSING_THERE: "missing there",
-    AMOUNT_DIFFERS: "amount differs",
-    COUNTED_TWICE: "counted twice",
-}
-# Differences that are shown to a person; two files of different things would differ in every row.
-_SHOWN_MAX: Final = 100
+# Bad rows that are shown to a person; a file of the wrong kind would show nothing else.
+_BAD_SHOWN_MAX: Final = 20
+# Of the names of the totals.
+_WIDTH: Final = len(f"difference ({LESS})")
 
 
 @click.command(
     epilog="\b\nExamples:\n  counterfoil compare cust_001 theirs.csv --period 2026-04\n"
     "  counterfoil compare cust_001 invoice.csv --period 2026-04 --negate \\\n"
-    "    --map delta=total --map referenceId=line --dispute dispute.json",
+    "    --map delta=total --map referenceId=line --dispute dispute.json\n"
+    "  counterfoil compare ours.csv --statement april.json --key operator.vkey --customer cust_001",
 )
-@click.argument("customer")
+@click.argument("customers", metavar="[CUSTOMER]", nargs=-1)
 @click.argument("file")
-@period_options
+@optional_period_options
+@click.option(
+    "--statement",
+    "document",
+    metavar="FILE",
+    help="Compare with this full statement in place of a period of the store.",
+)
+@key_option(required=False)
+@click.option("--customer", "expected", metavar="ID", help="The customer that the statement must name.")
 @click.option(
     "--map",
     "maps",
@@ -68,9 +80,12 @@ _SHOWN_MAX: Final = 100
 def compare(
     *,
     place: Place,
-    customer: str,
+    customers: Sequence[str],
     file: str,
-    window: Window,
+    window: Window | None,
+    document: str | None,
+    keys: Sequence[str],
+    expected: str | None,
     maps: Sequence[str],
     negate: bool,
     window_seconds: int,
@@ -79,20 +94,87 @@ def compare(
 ) -> None:
     """Compare a period with the other party's charges.
 
-    FILE is their CSV file, with a header; - is standard input. The members are delta, referenceId and effectiveAt. Charges are paired by reference, amount and time, and every difference is named; the differences add up to that of the totals.
+    FILE is their CSV file, with a header; - is standard input. The members are delta, referenceId and effectiveAt. Charges are paired by reference, amount and time, and every difference is named; the differences add up to that of the totals. With --statement and --key no store is needed.
     """
-    columns = _columns(maps)
-    with open_input(file) as stream:
-        rows = read_charges(stream, columns, negate=negate)
+    if document is None:
+        customer, period = _check_period(customers, window, keys, expected)
+        charges = _read(file, maps, negate=negate, as_json=as_json)
+        found = _compare_period(
+            place, customer, period, charges, window_seconds=window_seconds, dispute=dispute
+        )
+    else:
+        _check_statement(customers, window, keys, dispute, both_stdin=document == file == "-")
+        statement = _read_statement(document, read_keys(keys), expected)
+        charges = _read(file, maps, negate=negate, as_json=as_json)
+        comparison = compare_period(statement, charges.rows, window_seconds=window_seconds)
+        found = Compared(statement, comparison, {}, None)
+    _tell(found, charges, as_json=as_json)
+    if signs_oppose(found.statement, charges.rows, found.comparison, window_seconds=window_seconds):
+        way = "without" if negate else "with"
+        hint(f"the signs of the file are mostly opposite to ours: most rows would pair {way} --negate")
+    if (through := found.statement.provisional_through) is not None:
+        hint(f"the period goes on: ours is complete through {through}")
+
+
+def _compare_period(
+    place: Place,
+    customer: str,
+    period: Window,
+    charges: Charges,
+    *,
+    window_seconds: int,
+    dispute: str | None,
+) -> Compared:
+    """Compare a period of the store, and write the packet where one is wanted."""
     if dispute is not None:
         check_output(place, Path(dispute))
     with open_engine(place) as engine:
-        found = engine.compare(customer, window, rows, now=HostClock()(), window_seconds=window_seconds)
-    if dispute is not None:
+        found = engine.compare(
+            customer,
+            period,
+            charges.rows,
+            now=HostClock()(),
+            window_seconds=window_seconds,
+            with_packet=dispute is not None,
+        )
+    if dispute is not None and found.packet is not None:
         write_output(Path(dispute), found.packet)
-    _tell(found, len(rows), as_json=as_json)
-    if (through := found.statement.provisional_through) is not None:
-        hint(f"the period goes on: ours is complete through {through}")
+    return found
+
+
+def _check_period(
+    customers: Sequence[str], window: Window | None, keys: Sequence[str], expected: str | None
+) -> tuple[str, Window]:
+    """Return the customer and the period of the store that are named."""
+    if keys or expected is not None:
+        raise click.UsageError("--key and --customer go with --statement")
+    if len(customers) != 1:
+        raise click.UsageError("name one customer and one file, or a statement with --statement")
+    if window is None:
+        raise click.UsageError("name a month with --period, or another period with --from and --to")
+    return customers[0], window
+
+
+def _check_statement(
+    customers: Sequence[str],
+    window: Window | None,
+    keys: Sequence[str],
+    dispute: str | None,
+    *,
+    both_stdin: bool,
+) -> None:
+    if customers:
+        raise click.UsageError("with --statement name the file alone; --customer ID says whose it must be")
+    if window is not None:
+        raise click.UsageError("the period is that of the statement: without --period, --from and --to")
+    if not keys:
+        raise click.UsageError("--statement needs the operator's verifier key: --key KEY")
+    if dispute is not None:
+        raise click.UsageError(
+            "a dispute packet has receipts, which are made from the store, not from a statement"
+        )
+    if both_stdin:
+        raise click.UsageError("standard input is one file: the statement or the charges")
 
 
 def _columns(maps: Sequence[str]) -> dict[str, str]:
@@ -109,36 +191,74 @@ def _columns(maps: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _tell(found: Compared, rows: int, *, as_json: bool) -> None:
+def _read(file: str, maps: Sequence[str], *, negate: bool, as_json: bool) -> Charges:
+    """Read the charges; say of each row that does not read why, a person of the first of these."""
+    columns, bad = _columns(maps), 0
+
+    def tell(row: BadRow) -> None:
+        nonlocal bad
+        bad += 1
+        if as_json:
+            emit({"line": row.line, "code": row.error.code, "message": row.error.message})
+        elif bad <= _BAD_SHOWN_MAX:
+            say(f"refused  line {row.line}  {row.error.code}: {row.error.message}")
+
+    try:
+        with open_input(file) as stream:
+            return read_charges(stream, columns, negate=negate, on_bad=tell)
+    finally:
+        if not as_json and bad > _BAD_SHOWN_MAX:
+            say(f"refused  {bad - _BAD_SHOWN_MAX:,} more; --json has them all")
+
+
+def _read_statement(name: str, keys: KeySet, customer: str | None) -> VerifiedStatement:
+    data = read_input(name, VERIFIED_BYTES_MAX)
+    kind = kind_of(data, name)
+    if kind == "report":
+        # Most statements are no pages, and start faster without.
+        from counterfoil.core.report import verify_report  # noqa: PLC0415  -- see above
+
+        verified = verify_report(data, keys, customer_id=customer, allow_provisional=True).verified
+        if isinstance(verified, VerifiedStatement):
+            return verified
+    elif kind == "json":
+        document = read_document(data)
+        if isinstance(document, Statement):
+            return verify_statement(document, keys, customer_id=customer, allow_provisional=True)
+    raise EngineError("usage", f"{name} is no statement, and no page with one in it")
+
+
+def _tell(found: Compared, charges: Charges, *, as_json: bool) -> None:
     comparison, unit = found.comparison, found.statement.unit
+    differences, rows = comparison.differences, charges.rows
+    sides = sides_of(found.statement, rows, found.elsewhere)
     totals = {
         "ours": format_nano(comparison.ours),
         "theirs": format_nano(comparison.theirs),
         "difference": format_nano(comparison.difference),
     }
     if as_json:
-        for difference in comparison.differences:
-            emit(_finding(difference))
-        counts = {"agreed": comparison.agreed, "differences": len(comparison.differences), "rows": rows}
-        emit({"summary": {**totals, "unit": unit, **counts}})
+        for difference in differences:
+            emit(difference_facts(sides, difference))
+        counts = {"agreed": comparison.agreed, "differences": len(differences), "rows": len(rows)}
+        skipped = {"zeroRows": charges.zero, "emptyRows": charges.empty}
+        emit({"summary": {**totals, "unit": unit, **counts, **skipped}})
         return
-    for difference in comparison.differences[:_SHOWN_MAX]:
-        say(
-            f"{_WORDS[difference.kind]:<14}  {format_nano(difference.amount):>20} {unit}  {charges_named(difference)}"
-        )
-    if (more := len(comparison.differences) - _SHOWN_MAX) > 0:
-        say(f"{more:,} more; --json and --dispute have them all")
-    say(f"ours        {totals['ours']} {unit} in {plural(found.statement.deltas, 'delta')}")
-    say(f"theirs      {totals['theirs']} {unit} in {plural(rows, 'row')}")
-    say(f"difference  {totals['difference']} {unit}, in {plural(len(comparison.differences), 'difference')}")
-    say(f"agreed      {plural(comparison.agreed, 'charge')}")
-
-
-def _finding(difference: Difference) -> dict[str, object]:
-    return {
-        "kind": difference.kind,
-        "amount": format_nano(difference.amount),
-        "index": difference.ours,
-        "row": difference.theirs,
-        "repeats": difference.repeats,
-    }
+    for line in difference_lines(sides, differences):
+        say(line)
+    for name, words in (
+        ("ours", f"{totals['ours']} {unit} in {plural(found.statement.deltas, 'delta')}"),
+        ("theirs", f"{totals['theirs']} {unit} in {plural(len(rows), 'row')}"),
+        (
+            f"difference ({LESS})",
+            f"{totals['difference']} {unit} in {plural(len(differences), 'difference')}",
+        ),
+        ("agreed", plural(comparison.agreed, "charge")),
+    ):
+        say(f"{name:<{_WIDTH}}  {words}")
+    for count, words in (
+        (charges.zero, "of amount zero"),
+        (charges.empty, "with neither amount nor reference"),
+    ):
+        if count:
+            say(f"{'skipped':<{_WIDTH}}  {plural(count, 'row')} {words}")

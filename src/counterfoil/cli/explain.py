@@ -8,10 +8,9 @@ Source: docs/spec/README.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Final
 
-from counterfoil.cli.findings import charges_named
+from counterfoil.cli.differences import LESS, difference_lines, sides_of
 from counterfoil.cli.output import plural
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet
@@ -110,14 +109,10 @@ def dispute_lines(dispute: Dispute) -> Iterator[Line]:
     theirs = format_nano(sum(row.amount for row in dispute.rows))
     yield "theirs", f"{theirs} {unit}, as they say, in {plural(len(dispute.rows), 'row')}"
     total = format_nano(sum(found.amount for found in dispute.differences))
-    yield "differences", f"{total} {unit} in {plural(len(dispute.differences), 'difference')}"
-    yield (
-        "difference",
-        tuple(
-            f"{found.kind.replace('-', ' ')}, {format_nano(found.amount)} {unit}, {charges_named(found)}"
-            for found in islice(dispute.differences, _DIFFERENCES_SHOWN)
-        ),
-    )
+    yield "differences", f"{total} {unit} ({LESS}) in {plural(len(dispute.differences), 'difference')}"
+    elsewhere = {receipt.item.entry.index: receipt.item.entry for receipt in dispute.receipts}
+    sides = sides_of(dispute.statement, dispute.rows, elsewhere)
+    yield "difference", tuple(difference_lines(sides, dispute.differences[:_DIFFERENCES_SHOWN]))
     if (more := len(dispute.differences) - _DIFFERENCES_SHOWN) > 0:
         yield "not shown", plural(more, "difference")
     yield "receipts", len(dispute.receipts)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from counterfoil.cli.differences import LESS, difference_facts, difference_lines, sides_of
 from counterfoil.cli.output import plural, quoted
 from counterfoil.core.amount import format_nano
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.core.compare import Difference
 from counterfoil.core.dispute import VerifiedDispute
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
@@ -106,38 +106,30 @@ def describe_statement(verified: VerifiedStatement) -> Finding:
 def describe_dispute(verified: VerifiedDispute) -> Finding:
     """Say what a verified dispute packet proves: our side, and that these are the differences to the rows."""
     statement, comparison = verified.statement, verified.comparison
-    found, unit = describe_statement(statement), statement.unit
+    found, unit, rows = describe_statement(statement), statement.unit, verified.rows
+    sides = sides_of(statement, rows, {receipt.entry.index: receipt.entry for receipt in verified.receipts})
     totals = {
         "ours": format_nano(comparison.ours),
         "theirs": format_nano(comparison.theirs),
         "difference": format_nano(comparison.difference),
-        "differences": len(comparison.differences),
     }
+    facts: dict[str, object] = {
+        "rows": len(rows),
+        "agreed": comparison.agreed,
+        "differences": [difference_facts(sides, one) for one in comparison.differences],
+    }
+    counted = plural(len(comparison.differences), "difference")
     lines = [
         f"ours             {totals['ours']} {unit}, proven",
-        f"theirs           {totals['theirs']} {unit}, as they say, in {len(verified.rows):,} rows",
-        f"difference       {totals['difference']} {unit}, named by {totals['differences']:,} differences",
+        f"theirs           {totals['theirs']} {unit}, as they say, in {plural(len(rows), 'row')}",
+        f"difference       {totals['difference']} {unit} ({LESS}), named by {counted}",
+        f"agreed           {plural(comparison.agreed, 'charge')}",
     ]
     return Finding(
         f"dispute packet with a {found.words}",
-        {**found.facts, "kind": "dispute", **totals},
-        [*found.lines, *lines],
+        {**found.facts, "kind": "dispute", **totals, **facts},
+        [*found.lines, *lines, *difference_lines(sides, comparison.differences)],
     )
-
-
-def charges_named(difference: Difference) -> str:
-    """Name the charges of a difference: entries by their index, rows from 1 behind the header."""
-    names = []
-    if difference.ours is not None:
-        names.append(f"entry {difference.ours}")
-    if difference.theirs is not None:
-        names.append(f"row {difference.theirs + 1}")
-    if difference.repeats is not None:
-        ours = difference.ours is not None
-        names.append(f"as {'entry' if ours else 'row'} {difference.repeats + (not ours)}")
-    if difference.elsewhere is not None:
-        names.append(f"elsewhere entry {difference.elsewhere}")
-    return ", ".join(names)
 
 
 def describe_report(finding: Finding, *, shown_checked: bool) -> Finding:

@@ -50,7 +50,7 @@ _HINTS: Final = {
     "store-unavailable": "the store is busy or away: try again",
     "idempotency-conflict": "the key stands for another delta: a new delta needs a new key",
     "fork": "keep both documents: together they prove that two histories were signed",
-    "rows-refused": "correct those rows and import the file again: what is recorded stays recorded once",
+    "rows-refused": "correct those rows and run the command again: what an import has recorded stays recorded once",
     "nothing-checked": "zero checks are never a success",
 }
 

@@ -15,7 +15,17 @@ from counterfoil.errors import EngineError
 
 def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a period; it is called with a `Window` as `window`."""
+    return _with_options(command, _window)
 
+
+def optional_period_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the same options; it is called with None as `window` where no period is named."""
+    return _with_options(command, _window_or_none)
+
+
+def _with_options(
+    command: Callable[..., Any], read: Callable[[str | None, str | None, str | None], Window | None]
+) -> Callable[..., Any]:
     @wraps(command)
     def with_window(
         *args: Any,  # noqa: ANN401  -- passed on
@@ -24,7 +34,7 @@ def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
         end: str | None,
         **kwargs: Any,  # noqa: ANN401  -- passed on
     ) -> Any:  # noqa: ANN401  -- passed on
-        return command(*args, window=_window(period, start, end), **kwargs)
+        return command(*args, window=read(period, start, end), **kwargs)
 
     for name, parameter, metavar, words in (
         ("--to", "end", "T", "The first instant behind it."),
@@ -33,6 +43,10 @@ def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         with_window = click.option(name, parameter, metavar=metavar, help=words)(with_window)
     return with_window
+
+
+def _window_or_none(period: str | None, start: str | None, end: str | None) -> Window | None:
+    return None if period is start is end is None else _window(period, start, end)
 
 
 def _window(period: str | None, start: str | None, end: str | None) -> Window:

@@ -1,62 +1,120 @@
-"""The other party's charges: a CSV file (RFC 4180, UTF-8, comma, a header line) of what it has of one customer.
+"""The other party's charges: a CSV file (RFC 4180, UTF-8, a header line) of what it has of one customer.
 
-Of a row these members are read, under their own name or the column that the caller names; others are ignored, and an
-empty cell is as absent:
+Columns are separated by commas, semicolons or tabs: by whichever of them the header names the wanted columns.  Of a row
+these members are read, under their own name or the column that the caller names; others are ignored, and an empty cell
+is as absent:
 
     delta  referenceId  effectiveAt
 
-Amounts are in the sense of a delta: what was used up is negative, unless the caller turns all signs.  A row that does not
-read ends it: the sums of a part would say nothing.
+Amounts are in the sense of a delta: what was used up is negative, unless the caller turns all signs.  They have a decimal
+point: what a comma means is not guessed.  A date stays a date, and stands for its whole day.
+
+Some rows are no charges and are counted: those whose amount is zero, and those with neither amount nor reference, as the
+seals in the table of a statement.  A row that does not read refuses the file: the sums of a part would say nothing.
 
 Source: docs/cli.md#counterfoil-compare, docs/spec/conventions.md for amounts and times as a sender writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import IO, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import IO, Final, NamedTuple
 
-from counterfoil.core.amount import read_amount
+from counterfoil.core.amount import read_amount, read_balance
 from counterfoil.core.compare import Charge
 from counterfoil.core.encoding import excerpt
-from counterfoil.core.timestamp import read_time
-from counterfoil.engine.lines import read_lines, read_records
+from counterfoil.core.timestamp import is_date, read_time
+from counterfoil.engine.lines import Line, Record, read_lines, read_records, without_line_end
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError, TooLargeError
 from counterfoil.limits import DISPUTE_ROWS_MAX
 
 CHARGE_MEMBERS: Final = ("delta", "referenceId", "effectiveAt")
 
+_DELIMITERS: Final = (",", ";", "\t")
+_NO_RECORD: Final[Record] = (0, b"", MalformedError("there is none"))
 
-def read_charges(stream: IO[bytes], columns: Mapping[str, str], *, negate: bool) -> list[Charge]:
-    """Read the rows of a file; the place of a charge is the position of its row, from 0.
+
+class BadRow(NamedTuple):
+    """A row that does not read: the line on which it begins, from 1, and why."""
+
+    line: int
+    error: CounterfoilError
+
+
+@dataclass(slots=True)
+class Charges:
+    """The charges of a file.
+
+    Attributes:
+        rows: in the order of the file; the place of each is its position here, from 0.
+        zero: how many rows were passed over because their amount is zero.
+        empty: how many because they have neither amount nor reference.
+    """
+
+    rows: list[Charge] = field(default_factory=list)
+    zero: int = 0
+    empty: int = 0
+
+
+def read_charges(
+    stream: IO[bytes],
+    columns: Mapping[str, str],
+    *,
+    negate: bool,
+    on_bad: Callable[[BadRow], object] = lambda _: None,
+) -> Charges:
+    """Read the charges of a file.
 
     Args:
         stream: the bytes.
         columns: member -> the column that holds it, where that is not its own name.
         negate: whether amounts change their sign.
+        on_bad: told of each row that does not read, in the order of the file.
 
     Raises:
-        EngineError: `usage`, where the file has no header or a column that is needed is not in it; `invalid-field`,
-            `amount-out-of-range` of a row.
-        MalformedError: where a row is not CSV, or `too-large`.
+        EngineError: `usage`, where the file has no header or a column that is needed is not in it; `rows-refused`, where
+            a row does not read: `on_bad` was told of all of them.
+        TooLargeError: beyond 100,000 rows.
         OSError: where the file cannot be read on.
     """
-    records = read_records(read_lines(stream))
-    _, _, header = next(records, (0, b"", MalformedError("the file has no header line")))
+    lines = read_lines(stream)
+    first = next((line for line in lines if without_line_end(line[1])), None)
+    if first is None:
+        raise EngineError("usage", "the file has no header line")
+    delimiter = _delimiter(first, columns)
+    records = read_records(chain([first], lines), delimiter)
+    _, _, header = next(records, _NO_RECORD)
     if isinstance(header, CounterfoilError):
         raise EngineError("usage", f"the header of the file does not read: {header.message}")
     places = _places(header, columns)
-    charges: list[Charge] = []
-    for line, _, fields in records:
-        if len(charges) == DISPUTE_ROWS_MAX:
-            raise TooLargeError(f"the file has over {DISPUTE_ROWS_MAX} rows")
+    charges, bad = Charges(), 0
+    for number, (line, _, fields) in enumerate(records, 1):
+        if number > DISPUTE_ROWS_MAX:
+            raise TooLargeError(f"the file has over {DISPUTE_ROWS_MAX:,} rows")
         try:
-            charges.append(_charge(len(charges), fields, len(header), places, negate=negate))
-        except MalformedError as error:
-            raise MalformedError(f"line {line}: {error.message}", code=error.code) from error
+            _take(charges, line, _cells(fields, len(header), places), negate=negate)
         except CounterfoilError as error:
-            raise EngineError(error.code, f"line {line}: {error.message}", **error.facts) from error
+            bad += 1
+            on_bad(BadRow(line, error))
+    if bad:
+        words = "1 row does" if bad == 1 else f"{bad:,} rows do"
+        raise EngineError("rows-refused", f"{words} not read: nothing was compared")
     return charges
+
+
+def _delimiter(first: Line, columns: Mapping[str, str]) -> str:
+    """Return by which delimiter the header names what is wanted; of none, by which it has the most columns."""
+    wanted = {columns.get("delta", "delta"), *columns.values()}
+    found = {delimiter: _header(first, delimiter) for delimiter in _DELIMITERS}
+    # Of several that are alike the first counts: a comma, as the standard has it.
+    return max(_DELIMITERS, key=lambda each: (wanted <= set(found[each]), len(found[each])))
+
+
+def _header(first: Line, delimiter: str) -> list[str]:
+    _, _, fields = next(read_records(iter([first]), delimiter), _NO_RECORD)
+    return [] if isinstance(fields, CounterfoilError) else fields
 
 
 def _places(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
@@ -65,36 +123,44 @@ def _places(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]
     for member in CHARGE_MEMBERS:
         column = columns.get(member, member)
         if header.count(column) > 1:
-            raise EngineError("usage", f"the file has two columns {column}")
+            raise EngineError("usage", f"the file has two columns {excerpt(column)}")
         if column in header:
             places[member] = header.index(column)
         elif member in columns or member == "delta":
             names = ", ".join(map(excerpt, header))
-            raise EngineError("usage", f"the file has no column {column} for {member}; it has {names}")
+            raise EngineError(
+                "usage",
+                f"the file has no column {excerpt(column)}: say which one holds {member}; it has {names}",
+            )
     return places
 
 
-def _charge(
-    place: int,
-    fields: Sequence[str] | CounterfoilError,
-    width: int,
-    places: Mapping[str, int],
-    *,
-    negate: bool,
-) -> Charge:
+def _cells(fields: Sequence[str] | CounterfoilError, width: int, places: Mapping[str, int]) -> dict[str, str]:
+    """Return the members of a row that are there."""
     if isinstance(fields, CounterfoilError):
         raise fields
     if len(fields) != width:
         raise MalformedError(f"the row has {len(fields)} columns, the header {width}")
     # An empty cell is no value: CSV has no other way to leave one out.
-    found = {member: fields[column] for member, column in places.items() if fields[column] != ""}
+    return {member: fields[column] for member, column in places.items() if fields[column] != ""}
+
+
+def _take(charges: Charges, line: int, found: Mapping[str, str], *, negate: bool) -> None:
     if "delta" not in found:
-        raise EngineError("invalid-field", "the row has no delta", field="delta")
-    amount = read_amount(found["delta"])
+        if "referenceId" in found:
+            raise EngineError("invalid-field", "the row has a reference and no amount", field="delta")
+        charges.empty += 1
+        return
+    if "," in found["delta"]:
+        words = f"an amount has a decimal point and no comma: {excerpt(found['delta'])}"
+        raise EngineError("invalid-field", words, field="delta")
     time = found.get("effectiveAt")
-    return Charge(
-        place,
-        -amount if negate else amount,
-        found.get("referenceId"),
-        None if time is None else read_time(time),
-    )
+    if time is not None:
+        moment = read_time(time)
+        time = time if is_date(time) else moment
+    if not read_balance(found["delta"], field="delta"):
+        charges.zero += 1
+        return
+    amount = read_amount(found["delta"])
+    place = len(charges.rows)
+    charges.rows.append(Charge(place, -amount if negate else amount, found.get("referenceId"), time, line))

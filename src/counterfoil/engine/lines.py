@@ -44,8 +44,8 @@ def without_line_end(data: bytes) -> bytes:
     return data.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def read_records(lines: Iterator[Line]) -> Iterator[Record]:
-    """Yield the records of a CSV file; empty lines are none.
+def read_records(lines: Iterator[Line], delimiter: str = ",") -> Iterator[Record]:
+    """Yield the records of a CSV file, or of one whose columns another character separates; empty lines are none.
 
     A quoted field may hold line ends, so a record may be several lines.  Where such a one does not read, a stray quote
     must not take the lines with it that it swallowed: its first line alone is refused; each of the others is a record
@@ -59,14 +59,14 @@ def read_records(lines: Iterator[Line]) -> Iterator[Record]:
 
     while True:
         taken: list[Line] = []
-        fields = _read_record(iter(next_line, None), taken)
+        fields = _read_record(iter(next_line, None), taken, delimiter)
         if not taken:
             return
         if isinstance(fields, CounterfoilError) and len(taken) > 1:
             first, *swallowed, last = taken
             yield _record([first], fields)
             for line in swallowed:
-                if alone := _read_record([line], []):
+                if alone := _read_record([line], [], delimiter):
                     yield _record([line], alone)
             waiting.append(last)
         elif fields:
@@ -77,10 +77,10 @@ def _record(lines: list[Line], fields: list[str] | CounterfoilError) -> Record:
     return lines[0][0], without_line_end(b"".join(data for _, data in lines)), fields
 
 
-def _read_record(lines: Iterable[Line], taken: list[Line]) -> list[str] | CounterfoilError:
+def _read_record(lines: Iterable[Line], taken: list[Line], delimiter: str) -> list[str] | CounterfoilError:
     """Return the fields of the first record, or why it does not read; `taken` gets the lines that this took."""
     try:
-        return next(csv.reader(_texts(lines, taken), strict=True), [])
+        return next(csv.reader(_texts(lines, taken), strict=True, delimiter=delimiter), [])
     except csv.Error as error:
         return MalformedError(f"the row is not CSV: {error}")
     except (MalformedError, TooLargeError) as error:
