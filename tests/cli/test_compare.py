@@ -222,6 +222,15 @@ class TestDispute:
         shown = " ".join(packet("inspect", "d.json").out.split())
         assert "(ours less theirs -0.5) entry 2 (api_call), line 3" in shown
 
+    def test_what_a_packet_names_and_has_not_is_shown_by_its_place_until_it_is_verified(self, packet):
+        rewrite("d.json", lambda d: d["differences"][1].update(row="99"))
+        assert "(ours less theirs +3)    row 99" in packet("inspect", "d.json").out
+        assert packet(*self.VERIFY).code == "details-mismatch"
+
+    def test_a_row_that_was_in_no_file_is_named_by_its_position(self, packet):
+        rewrite("d.json", lambda d: [row.pop("line") for row in d["rows"]])
+        assert "(ours less theirs +3)    row 2\n" in packet(*self.VERIFY).out
+
     def test_what_the_log_has_outside_the_period_is_named_and_proven(self, packet):
         time = times(packet)[2]
         period = ("--from", "2020-01-01", "--to", time)

@@ -450,6 +450,14 @@ class TestStart:
         for name in ("s.html", "p.pack"):
             assert loaded(tmp_path, f"inspect {name} --key operator.vkey") == []
 
+    def test_to_compare_with_a_statement_takes_no_store(self, kept, tmp_path):
+        kept("statement", "cust_001", "--from", "2020-01-01", "--to", "2100-01-01", "--full", "-o", "s.json")
+        Path("theirs.csv").write_text("delta\n500\n")
+        line = "compare theirs.csv --statement s.json --key operator.vkey"
+        done = without("sqlalchemy", line, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "agreed" in done.stdout
+
     @pytest.mark.usefixtures("kept")
     def test_the_probe_sees_what_other_commands_load(self, tmp_path):
         assert {"sqlalchemy", "counterfoil.engine", "counterfoil.storage"} <= set(

@@ -5,6 +5,7 @@ import io
 import pytest
 
 from counterfoil.core.compare import Charge
+from counterfoil.engine import charges
 from counterfoil.engine.charges import read_charges
 from counterfoil.limits import DISPUTE_ROWS_MAX
 from tests.support import refused
@@ -59,6 +60,12 @@ class TestRows:
         with refused("too-large"):
             read("delta,b\n" + ",x\n" * (DISPUTE_ROWS_MAX + 1))
         assert read("delta,b\n" + ",x\n" * DISPUTE_ROWS_MAX).empty == DISPUTE_ROWS_MAX
+
+    def test_nor_do_references_add_up_to_more_than_a_packet_holds(self, monkeypatch):
+        monkeypatch.setattr(charges, "DISPUTE_BYTES_MAX", 10)
+        read("delta,referenceId\n1,xxxxx\n2,xxxxx\n")
+        with refused("too-large"):
+            read("delta,referenceId\n1,xxxxx\n2,xxxxxx\n")
 
 
 class TestBadRows:

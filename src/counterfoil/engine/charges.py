@@ -28,7 +28,7 @@ from counterfoil.core.encoding import excerpt
 from counterfoil.core.timestamp import is_date, read_time
 from counterfoil.engine.lines import Line, Record, read_lines, read_records, without_line_end
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError, TooLargeError
-from counterfoil.limits import DISPUTE_ROWS_MAX
+from counterfoil.limits import DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
 
 CHARGE_MEMBERS: Final = ("delta", "referenceId", "effectiveAt")
 
@@ -76,7 +76,7 @@ def read_charges(
     Raises:
         EngineError: `usage`, where the file has no header or a column that is needed is not in it; `rows-refused`, where
             a row does not read: `on_bad` was told of all of them.
-        TooLargeError: beyond 100,000 rows.
+        TooLargeError: beyond 100,000 rows, or 67,108,864 characters of references: no packet could hold them.
         OSError: where the file cannot be read on.
     """
     lines = read_lines(stream)
@@ -89,15 +89,19 @@ def read_charges(
     if isinstance(header, CounterfoilError):
         raise EngineError("usage", f"the header of the file does not read: {header.message}")
     places = _places(header, columns)
-    charges, bad = Charges(), 0
+    charges, bad, characters = Charges(), 0, 0
     for number, (line, _, fields) in enumerate(records, 1):
         if number > DISPUTE_ROWS_MAX:
             raise TooLargeError(f"the file has over {DISPUTE_ROWS_MAX:,} rows")
         try:
-            _take(charges, line, _cells(fields, len(header), places), negate=negate)
+            found = _cells(fields, len(header), places)
+            characters += len(found.get("referenceId", ""))
+            _take(charges, line, found, negate=negate)
         except CounterfoilError as error:
             bad += 1
             on_bad(BadRow(line, error))
+        if characters > DISPUTE_BYTES_MAX:
+            raise TooLargeError(f"the references have over {DISPUTE_BYTES_MAX:,} characters")
     if bad:
         words = "1 row does" if bad == 1 else f"{bad:,} rows do"
         raise EngineError("rows-refused", f"{words} not read: nothing was compared")
