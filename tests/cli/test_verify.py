@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 
 from counterfoil.core.checkpoint import sign_checkpoint
+from counterfoil.core.note import verifier_key
 from counterfoil.engine.engine import Engine
 from counterfoil.limits import KEY_FILE_BYTES_MAX, RECEIPT_BYTES_MAX, REPORT_BYTES_MAX
 from counterfoil.storage.memory import MemoryStore
 from tests.cli.conftest import record_id, rewrite
+from tests.core.logs import OPERATOR as OF_OTHERS
+from tests.core.logs import SIGNER
+from tests.core.test_dispute import Billed, made, receipt
 from tests.support import OPERATOR, FakeClock, delta, operator_named, seeded
 
 KEY = str(OPERATOR.verifier_key)
+# Of the logs that are put together by hand.
+OF_LOGS = str(verifier_key(OF_OTHERS, SIGNER.public_key))
 
 
 def history(*amounts, randomness=1, operator=OPERATOR, customer="alice"):
@@ -364,6 +370,31 @@ class TestForks:
         outcome = cf("verify", *names, "--key", KEY)
         assert (outcome.status, outcome.code) == (12, "fork")
         assert "two logs of customer alice" in outcome.err
+
+    def test_the_receipts_of_a_dispute_packet_are_held_against_other_documents(self, cf):
+        # One log up to entry 8; behind it two histories, of which the one stands in the packet.
+        early, late = Billed(9, seals={5}), Billed(12, seals={5, 8})
+        other = late.rewritten({10: {"effectiveAt": late.time(0)}})
+        packet = made([], early, entries=(3, 8))
+        packet["receipts"] = [json.loads(receipt(index, other)) for index in (3, 4, 6, 7)]
+        Path("d.json").write_text(json.dumps(packet))
+        Path("r.json").write_bytes(receipt(2, late))
+        for name in ("d.json", "r.json"):
+            assert cf("verify", name, "--key", OF_LOGS).status == 0
+        outcome = cf("verify", "d.json", "r.json", "--key", OF_LOGS)
+        assert (outcome.status, outcome.code) == (12, "fork")
+        assert cf("verify", "r.json", "d.json", "--key", OF_LOGS).code == "fork"
+
+    def test_a_document_that_is_refused_is_no_evidence_against_the_next(self, cf):
+        one, other = history("5", "6"), history("5", "7", "8", "9", randomness=2)
+        names = [receipt_of(one, 2, "a.json"), receipt_of(other, 2, "b.json")]
+        one.record(delta("7", "alice"))
+        one.checkpoint("alice")
+        # Of the size of the one that was refused.
+        names.append(receipt_of(one, 2, "c.json"))
+        outcome = cf("verify", *names, "--key", KEY)
+        assert [line.split()[0] for line in outcome.lines[:3]] == ["verified", "refused", "verified"]
+        assert "2 verified, 1 refused; 2 receipts under 2 checkpoints of 1 log" in outcome.out
 
     def test_a_fork_outranks_everything_that_was_decided(self, cf):
         names = note_of(history("5"), "a.checkpoint"), note_of(history("6"), "b.checkpoint")

@@ -89,9 +89,9 @@ def receipt(index, log=LOG):
     return format_receipt(log.item(index), log.opening(), format_tlog_proof(index, log.path(index), log.note))
 
 
-def made(rows=ROWS, log=LOG, window=WINDOW, elsewhere=(), **options):
+def made(rows=ROWS, log=LOG, window=WINDOW, elsewhere=(), entries=PERIOD, **options):
     """A packet, as a JSON value; `elsewhere` are entries by row."""
-    statement = canonical_json(log.statement(*PERIOD, "full", **{"opened": True, **options}))
+    statement = canonical_json(log.statement(*entries, "full", **{"opened": True, **options}))
     found = compare_period(verify_statement(statement, KEYS), rows, window_seconds=window).differences
     found = [one._replace(elsewhere=dict(elsewhere).get(one.theirs)) for one in found]
     receipts = [receipt(index, log) for index in map(proven_of, found) if index is not None]

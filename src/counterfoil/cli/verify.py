@@ -34,8 +34,8 @@ from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, json_option, plural, quoted, say, worst
 from counterfoil.cli.receipt_table import ReceiptTable
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
-from counterfoil.core.crosscheck import CrossCheck, items_of
-from counterfoil.core.dispute import Dispute, verify_dispute
+from counterfoil.core.crosscheck import CrossCheck, Proof
+from counterfoil.core.dispute import Dispute, proofs_of, verify_dispute
 from counterfoil.core.entry import parse_entry, require_known_type
 from counterfoil.core.receipt import ProvenEntry, Receipt, verify_receipt
 from counterfoil.core.reference import parse_origin
@@ -247,7 +247,7 @@ class _Check:
 
     def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
         verified = verify_receipt(receipt, self.keys, origin=self.origin, customer_id=self.customer)
-        self.seen.take(name, verified.checkpoint, items_of(receipt), verified.customer_id)
+        self.seen.take(name, *proofs_of(receipt))
         if self.table is not None:
             self.table.take(verified)
         self.receipts += 1
@@ -262,7 +262,7 @@ class _Check:
             customer_id=self.customer,
             allow_provisional=self.allow_provisional,
         )
-        self.seen.take(name, verified.checkpoint, items_of(statement), verified.customer_id)
+        self.seen.take(name, *proofs_of(statement))
         self.statements += 1
         self.light += verified.mode == LIGHT
         self.nameless += verified.customer_id is None
@@ -277,7 +277,7 @@ class _Check:
             allow_provisional=self.allow_provisional,
         )
         statement = verified.statement
-        self.seen.take(name, statement.checkpoint, items_of(dispute.statement), statement.customer_id)
+        self.seen.take(name, *proofs_of(dispute))
         self.statements += 1
         self.disputes += 1
         self.nameless += statement.customer_id is None
@@ -294,7 +294,7 @@ class _Check:
             )
         if self.customer is not None:
             raise VerificationError("wrong-origin", "a checkpoint names no customer", wanted=self.customer)
-        self.seen.take(name, checkpoint)
+        self.seen.take(name, Proof(checkpoint))
         return describe_checkpoint(checkpoint)
 
 

@@ -1,4 +1,4 @@
-"""Holding several verified documents against each other: receipts, statements, checkpoints.
+"""Holding several verified documents against each other: receipts, statements, dispute packets, checkpoints.
 
 One document cannot show that its log keeps to the rules throughout.  Two can show that it does not: entries whose times
 or totals contradict their order, one index with two entries, one size with two roots, one customer with two logs.  Each
@@ -11,23 +11,51 @@ Source: docs/spec/statement.md, step 5; docs/spec/consistency.md#fork.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections import ChainMap, defaultdict
+from collections.abc import Iterator, MutableMapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from counterfoil.core.checkpoint import Checkpoint
+from counterfoil.core.details import customer_of
 from counterfoil.core.entry import Entry, check_later
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.receipt import ProvenEntry, Receipt
 from counterfoil.core.statement import Statement
 from counterfoil.errors import VerificationError
 
+# An origin, and a size or an index of it.
+_Place = tuple[str, int]
+# An operator and a tenant, and a customer of theirs.
+_Whose = tuple[str, str]
 
-def items_of(document: Receipt | Statement) -> list[ProvenEntry]:
-    """Return every entry that a document proves, that of `open` too."""
-    items = [document.item] if isinstance(document, Receipt) else [found.item for found in document.items]
-    return items if document.opening is None else [*items, document.opening.item]
+
+class Proof(NamedTuple):
+    """What a verified document proves under one checkpoint.
+
+    Attributes:
+        checkpoint: under which it stands.
+        items: the entries, in any order; none where the document is the checkpoint alone.
+        customer_id: whose log it is, None where the document does not say.
+    """
+
+    checkpoint: Checkpoint
+    items: Sequence[ProvenEntry] = ()
+    customer_id: str | None = None
+
+
+def proof_of(document: Receipt | Statement) -> Proof:
+    """Return what a verified document proves: every entry in it, that of `open` too."""
+    if isinstance(document, Receipt):
+        checkpoint, items = document.proof.checkpoint, [document.item]
+    else:
+        checkpoint, items = document.checkpoint, [found.item for found in document.items]
+    if document.opening is None:
+        return Proof(checkpoint, items)
+    opened = document.opening.item
+    customer_id = None if opened.details is None else customer_of(opened.details.value)
+    return Proof(checkpoint, [*items, opened], customer_id)
 
 
 class _Known(NamedTuple):
@@ -44,11 +72,11 @@ class CrossCheck:
     __slots__ = ("_customers", "_entries", "_indices", "_roots")
 
     def __init__(self) -> None:
-        # (origin, size) -> root and document; (operator/tenant, customerId) -> origin and document.
-        self._roots: dict[tuple[str, int], tuple[bytes, str]] = {}
-        self._customers: dict[tuple[str, str], tuple[str, str]] = {}
-        # Of each origin the entries by index, and their indices beside them.
-        self._entries: defaultdict[str, list[_Known]] = defaultdict(list)
+        # Root and document of each size; origin and document of each customer.
+        self._roots: dict[_Place, tuple[bytes, str]] = {}
+        self._customers: dict[_Whose, tuple[str, str]] = {}
+        # The entry at each index; of each origin these indices, ascending.
+        self._entries: dict[_Place, _Known] = {}
         self._indices: defaultdict[str, list[int]] = defaultdict(list)
 
     @property
@@ -61,77 +89,80 @@ class CrossCheck:
         """How many different logs there were."""
         return len({origin for origin, _ in self._roots})
 
-    def take(
-        self,
-        name: str,
-        checkpoint: Checkpoint,
-        items: Iterable[ProvenEntry] = (),
-        customer_id: str | None = None,
-    ) -> None:
+    def take(self, name: str, *proofs: Proof) -> None:
         """Take a document that was verified.
 
         Args:
             name: what its reader calls it.
-            checkpoint: under which it stands.
-            items: the entries that it proves, in any order (`items_of`).
-            customer_id: the customerId that it proves.
+            proofs: all that it proves.
 
         Raises:
-            VerificationError: `fork`, `time-order` or `totals-mismatch`, where it contradicts one before it; the facts
-                name both.  A fork comes before the others.
+            VerificationError: `fork`, `time-order` or `totals-mismatch`, where it contradicts one before it, or itself;
+                the facts name both.  A fork comes before the others.  Nothing of it is remembered then: it is not held
+                against what comes.
         """
-        origin = checkpoint.origin
-        self._compare_root(name, checkpoint)
-        found = [_Known(item.entry, leaf_hash(item.data), name) for item in items]
-        found.sort(key=lambda known: known.entry.index)
-        for known in found:
-            self._compare_leaf(origin, known)
-        if customer_id is not None:
-            self._compare_customer(name, origin, customer_id)
-        for known in found:
-            self._place(origin, known)
+        # What is new lies over what is known, until all of it was compared.
+        roots = ChainMap[_Place, tuple[bytes, str]]({}, self._roots)
+        customers = ChainMap[_Whose, tuple[str, str]]({}, self._customers)
+        entries = ChainMap[_Place, _Known]({}, self._entries)
+        for proof in proofs:
+            _compare_root(roots, name, proof.checkpoint)
+        for proof in proofs:
+            for item in proof.items:
+                known = _Known(item.entry, leaf_hash(item.data), name)
+                _compare_leaf(entries, proof.checkpoint.origin, known)
+        for proof in proofs:
+            _compare_customer(customers, name, proof)
+        added = sorted(entries.maps[0])
+        for earlier, later in self._neighbours(added):
+            _require_order(entries[earlier], entries[later], name)
+        self._roots.update(roots.maps[0])
+        self._customers.update(customers.maps[0])
+        self._entries.update(entries.maps[0])
+        for origin, index in added:
+            insort(self._indices[origin], index)
 
-    def _compare_root(self, name: str, checkpoint: Checkpoint) -> None:
-        place = (checkpoint.origin, checkpoint.size)
-        root, first = self._roots.setdefault(place, (checkpoint.root, name))
-        if root != checkpoint.root:
-            words = f"two checkpoints of {checkpoint.origin} at size {checkpoint.size}"
-            raise _contradiction("fork", words, first, name)
-
-    def _compare_leaf(self, origin: str, known: _Known) -> None:
-        other = self._at(origin, known.entry.index)
-        if other is not None and other.leaf != known.leaf:
-            words = f"two entries of {origin} at index {known.entry.index}"
-            raise _contradiction("fork", words, other.name, known.name)
-
-    def _compare_customer(self, name: str, origin: str, customer_id: str) -> None:
-        # Operator and tenant: all of the origin but the reference.
-        whose = (origin.rpartition("/")[0], customer_id)
-        other, first = self._customers.setdefault(whose, (origin, name))
-        if other != origin:
-            words = f"two logs of customer {customer_id}, {other} and {origin}"
-            raise _contradiction("fork", words, first, name)
-
-    def _at(self, origin: str, index: int) -> _Known | None:
-        indices = self._indices[origin]
-        place = bisect_left(indices, index)
-        return self._entries[origin][place] if place < len(indices) and indices[place] == index else None
-
-    def _place(self, origin: str, known: _Known) -> None:
-        """Put an entry between its neighbours, unless it contradicts one of them.
+    def _neighbours(self, added: Sequence[_Place]) -> Iterator[tuple[_Place, _Place]]:
+        """Yield the pairs of neighbours in which one is new, the earlier one first.
 
         What holds from one to the next holds between any two: the rules of order add up.
         """
-        indices, entries = self._indices[origin], self._entries[origin]
-        place = bisect_left(indices, known.entry.index)
-        if place < len(indices) and indices[place] == known.entry.index:
-            return
-        if place:
-            _require_order(entries[place - 1], known, known.name)
-        if place < len(entries):
-            _require_order(known, entries[place], known.name)
-        indices.insert(place, known.entry.index)
-        entries.insert(place, known)
+        for origin, index in added:
+            indices = self._indices[origin]
+            place = bisect_left(indices, index)
+            if place:
+                yield (origin, indices[place - 1]), (origin, index)
+            if place < len(indices):
+                yield (origin, index), (origin, indices[place])
+        yield from ((one, other) for one, other in pairwise(added) if one[0] == other[0])
+
+
+def _compare_root(
+    roots: MutableMapping[_Place, tuple[bytes, str]], name: str, checkpoint: Checkpoint
+) -> None:
+    root, first = roots.setdefault((checkpoint.origin, checkpoint.size), (checkpoint.root, name))
+    if root != checkpoint.root:
+        words = f"two checkpoints of {checkpoint.origin} at size {checkpoint.size}"
+        raise _contradiction("fork", words, first, name)
+
+
+def _compare_leaf(entries: MutableMapping[_Place, _Known], origin: str, known: _Known) -> None:
+    first = entries.setdefault((origin, known.entry.index), known)
+    if first.leaf != known.leaf:
+        words = f"two entries of {origin} at index {known.entry.index}"
+        raise _contradiction("fork", words, first.name, known.name)
+
+
+def _compare_customer(customers: MutableMapping[_Whose, tuple[str, str]], name: str, proof: Proof) -> None:
+    if proof.customer_id is None:
+        return
+    origin = proof.checkpoint.origin
+    # Operator and tenant: all of the origin but the reference.
+    whose = (origin.rpartition("/")[0], proof.customer_id)
+    other, first = customers.setdefault(whose, (origin, name))
+    if other != origin:
+        words = f"two logs of customer {proof.customer_id}, {other} and {origin}"
+        raise _contradiction("fork", words, first, name)
 
 
 def _require_order(earlier: _Known, later: _Known, newest: str) -> None:

@@ -34,7 +34,7 @@ from counterfoil.core.compare import (
     compare,
     pair_by_reference,
 )
-from counterfoil.core.crosscheck import CrossCheck, items_of
+from counterfoil.core.crosscheck import CrossCheck, Proof, proof_of
 from counterfoil.core.encoding import (
     JsonValue,
     decode_integer,
@@ -147,6 +147,13 @@ def proven_of(difference: Difference) -> int | None:
     return difference.ours if difference.elsewhere is None else difference.elsewhere
 
 
+def proofs_of(document: Receipt | Statement | Dispute) -> list[Proof]:
+    """Return all that a verified document proves: of a packet its statement, then its receipts."""
+    if isinstance(document, Dispute):
+        return [proof_of(document.statement), *map(proof_of, document.receipts)]
+    return [proof_of(document)]
+
+
 def parse_dispute(data: bytes | str) -> Dispute:
     """Read a dispute packet (step 1, as far as keys are not needed).  Nothing is verified.
 
@@ -155,7 +162,11 @@ def parse_dispute(data: bytes | str) -> Dispute:
         MalformedError: where it is no dispute packet.
         VerificationError: `unknown-type`, where it or something in it is of a type that this version does not know.
     """
-    value = read_json(data, bytes_max=DISPUTE_BYTES_MAX, what="dispute")
+    return dispute_from(read_json(data, bytes_max=DISPUTE_BYTES_MAX, what="dispute"))
+
+
+def dispute_from(value: JsonValue) -> Dispute:
+    """Read a dispute packet from its JSON value; otherwise as `parse_dispute`."""
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise MalformedError("dispute is not a JSON object with a type")
     if value["type"] != DISPUTE_TYPE:
@@ -249,11 +260,11 @@ def verify_dispute(
     # Step 3: our side of each difference, of the same log and history.
     origin = statement.checkpoint.origin
     together = CrossCheck()
-    together.take("the statement", statement.checkpoint, items_of(dispute.statement), statement.customer_id)
+    together.take("the statement", proof_of(dispute.statement))
     receipts = []
     for number, receipt in enumerate(dispute.receipts, 1):
         verified = verify_receipt(receipt, keys, origin=origin)
-        together.take(f"receipt {number}", verified.checkpoint, items_of(receipt), verified.customer_id)
+        together.take(f"receipt {number}", proof_of(receipt))
         receipts.append(verified)
     # Step 4: the differences are those of the entries and the rows.
     comparison = compare_period(statement, dispute.rows, window_seconds=dispute.window_seconds)
