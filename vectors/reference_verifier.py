@@ -480,7 +480,8 @@ def audit(log: Members, operator: str, keys: Keys, held: list[Members]) -> Membe
     """Audit a log of a pack, with what is held of its checkpoints; return what was checked."""
     items: list[Members] = []
     points: list[Members] = []
-    origin, seen, covered, broken = log["origin"], set(), 0, False
+    broken: list[Members] = []
+    origin, seen, covered = log["origin"], set(), 0
     require(origin.split("/")[0] == operator, "wrong-origin")  # pack step 3
     for point in held:
         verify_checkpoint(point, keys)
@@ -497,8 +498,9 @@ def audit(log: Members, operator: str, keys: Keys, held: list[Members]) -> Membe
                 seen.add(item["key"])
             verify_details(item)  # 5
             items.append(item)
-            signed = [point for point in held if point["size"] == len(items)]  # 9
-            broken |= any(point["root"] != root_of(items) for point in signed)
+            for point in held:  # 9
+                if point["size"] == len(items):
+                    compare(items, point, broken)
         elif kind == "checkpoints":
             point = read_checkpoint(line["checkpoint"])  # 6
             verify_checkpoint(point, keys)
@@ -507,9 +509,8 @@ def audit(log: Members, operator: str, keys: Keys, held: list[Members]) -> Membe
             require(items and items[-1]["type"] == SEAL, "missing-seal")  # 8
             signed = [other for other in points + held if other["size"] == len(items)]  # 9
             require(all(other["root"] == point["root"] for other in signed), "fork")
-            holds = root_of(items) == point["root"]
-            require(not (holds and broken), "fork")
-            broken, covered = broken or not holds, len(items) if holds else covered
+            compare(items, point, broken)
+            covered = covered if broken else len(items)
             points.append(point)
         else:
             raise Refused(kind)  # pack step 1
@@ -522,8 +523,12 @@ def audit(log: Members, operator: str, keys: Keys, held: list[Members]) -> Membe
             "checkpoints": str(len(points)), "covered": str(covered), "detailsAbsent": str(len(absent)),
             "verifiedThroughAt": items[covered - 1]["time"]}
 
-def root_of(items: list[Members]) -> bytes:
-    return tree_root({(place, place + 1): item["leaf"] for place, item in enumerate(items)}, 0, len(items))
+def compare(items: list[Members], point: Members, broken: list[Members]) -> None:
+    """Audit step 9; `broken` takes the checkpoints that have not the root of their entries."""
+    leaves = {(place, place + 1): item["leaf"] for place, item in enumerate(items)}
+    holds = tree_root(leaves, 0, len(items)) == point["root"]
+    require(not (holds and broken), "fork")
+    broken += [] if holds else [point]
 
 def read_pack(rows: list[Value]) -> tuple[list[Members], list[str]]:
     """Return the logs, each with its lines, and the faults that are the pack's."""

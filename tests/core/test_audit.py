@@ -324,6 +324,13 @@ class TestHeldCheckpoint:
         with refused("root-mismatch"):
             audited(checkpoint(LOG[:6], root=bytes(32)), *LOG[:4], checkpoint(LOG[:4]), *LOG[4:])
 
+    def test_one_that_holds_after_one_that_does_not_is_a_fork_whichever_of_them_are_held(self):
+        older, newer = checkpoint(LOG[:4], root=bytes(32)), checkpoint(LOG[:6])
+        for held, items in ((newer, [*LOG[:4], older, *LOG[4:]]), ([older, newer], LOG)):
+            with refused("fork") as caught:
+                audited(held, *items)
+            assert caught.value.facts == {"first": older, "second": newer}
+
     def test_a_log_that_ends_before_it_is_an_index_mismatch_with_both_notes(self):
         held, own = checkpoint(LOG), checkpoint(LOG[:4])
         with refused("index-mismatch") as caught:

@@ -184,6 +184,11 @@ def _all_but(other: dict[str, list[Line]]) -> list[Line]:
 
 def _held() -> list[Case]:
     short = _all_but({WEEK.origin: lines_of(WEEK)[:8]})
+    broken = [
+        *lines_of(WEEK)[:_CHECKPOINT],
+        {"checkpoint": _signed(6, STRAY)},
+        *lines_of(WEEK)[_CHECKPOINT:][1:-1],
+    ]
     bad = note(
         WEEK.text(6),
         signature_line(WEEK.origin, key_id(WEEK.origin, KEY.public), bytes(64)),
@@ -208,6 +213,13 @@ def _held() -> list[Case]:
     ]  # fmt: skip
     return [
         *(MAKER.refuse(slug, comment, "step-3", request(pack(), held=[one]), code) for slug, comment, one, code in step_3),
+        MAKER.refuse(
+            "held-fork-newer",
+            "the entries do not give the log's own checkpoint of 6 entries, and give the held one of 9",
+            "step-4",
+            request(_all_but({WEEK.origin: broken}), held=[WEEK.checkpoint(9)]),
+            "fork",
+        ),
         *(MAKER.refuse(slug, comment, "step-5", request(pack(), held=[one]), "fork") for slug, comment, one in step_5),
         *(MAKER.refuse(slug, comment, "step-6", request(lines, held=[one]), code) for slug, comment, lines, one, code in step_6),
         MAKER.refuse("held-malformed", "a held checkpoint is none", "step-1", request(pack(), held=["x"]), "malformed"),

@@ -171,7 +171,8 @@ class LogAudit:
         Raises:
             MalformedError: where it breaks a rule of its own (steps 1 and 2).
             VerificationError: `index-mismatch`, `wrong-origin`, `time-order`, `totals-mismatch` (step 3),
-                `duplicate-key` (step 4), `details-mismatch` (step 5).
+                `duplicate-key` (step 4), `details-mismatch` (step 5), `fork`, where a checkpoint that is held covers it
+                last and holds, and an earlier one did not (step 9).
         """
         # Steps 1 and 2: canonical bytes, members.
         entry = parse_entry(data)
@@ -242,9 +243,6 @@ class LogAudit:
                 raise _fork(other, checkpoint)
         self._last = checkpoint
         if self._hold_against(checkpoint):
-            if self._broken is not None:
-                # These entries hash to this root, their prefix does not hash to the older one: two signed histories.
-                raise _fork(self._broken[0], checkpoint)
             self._newest = checkpoint
             self._sealed = self._previous
         self._checkpoints += 1
@@ -254,11 +252,14 @@ class LogAudit:
         """Return whether the entries so far give a checkpoint's root; the first that they do not give is remembered."""
         self._grow()
         root = self._edge.root()
-        if root == checkpoint.root:
-            return True
-        if self._broken is None:
-            self._broken = (checkpoint, root)
-        return False
+        if root != checkpoint.root:
+            if self._broken is None:
+                self._broken = (checkpoint, root)
+            return False
+        if self._broken is not None:
+            # These entries hash to this root, their prefix does not hash to the older one: two signed histories.
+            raise _fork(self._broken[0], checkpoint)
+        return True
 
     def take_tiles(self) -> dict[Tile, bytes]:
         """Return the tiles that became complete since the last call, as the entries give them."""
