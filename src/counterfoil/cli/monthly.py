@@ -77,8 +77,8 @@ def statements(
     say(f"{plural(written, 'statement')} in {output}, {len(refusals):,} refused")
     if provisional:
         hint(f"the period goes on: {plural(provisional, 'statement')} verified with --allow-provisional")
-    if (error := worst(refusals, passed=written)) is not None:
-        raise error
+    if (refusal := worst(refusals, passed=written)) is not None:
+        raise refusal
 
 
 def _logs(engine: Engine, customers: Sequence[str] | None, window: Window) -> Iterator[tuple[str, bytes]]:
