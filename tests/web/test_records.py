@@ -127,7 +127,8 @@ class TestReceipts:
         web.checkpoint()
         found = data_of(web.get(f"{DELTA}/{record_id}/receipt?size={old}"))
         assert verify_receipt(json.dumps(found["receipt"]), KEYS).checkpoint.size == old
-        assert_problem(web.get(f"{DELTA}/{record_id}/receipt?size={old + 1}"), "not-yet-checkpointed", 409)
+        assert_problem(web.get(f"{DELTA}/{record_id}/receipt?size={old + 1}"), "record-not-found", 404)
+        assert_problem(web.get(f"{DELTA}/{record_id}/receipt?size={old + 100}"), "not-yet-checkpointed", 409)
         for size in ("0", "-1", "x", "9223372036854775808"):
             assert_problem(
                 web.get(f"{DELTA}/{record_id}/receipt?size={size}"), "invalid-field", 400, field="size"

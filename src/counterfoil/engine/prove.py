@@ -81,8 +81,8 @@ def receipt(
         with_open: whether the receipt names its customer.
 
     Raises:
-        EngineError: `record-not-found`; `not-yet-checkpointed` where no checkpoint, or not the named one, covers the
-            entry; `log-corrupt`.
+        EngineError: `record-not-found`, also where the named checkpoint is none or ends before the entry;
+            `not-yet-checkpointed` where no checkpoint covers it yet, or the named one is not there yet; `log-corrupt`.
     """
     with store.read() as view:
         head = head_of(view, tenant, log)
@@ -90,11 +90,14 @@ def receipt(
             raise EngineError("record-not-found", "there is no such record")
         checkpoint = _checkpoint(view, head, operator, size)
         if checkpoint is None or index >= checkpoint.size:
+            if size is not None and size <= head.checkpoint_size:
+                # Neither comes later: there is none of that size, or it ends before the record.
+                raise EngineError(
+                    "record-not-found", "no checkpoint of that size covers the record", size=size
+                )
             raise EngineError(
                 "not-yet-checkpointed",
-                "no checkpoint covers the record yet; it can be had after the next one"
-                if size is None
-                else "the named checkpoint does not cover the record",
+                "no checkpoint covers the record yet; it can be had after the next one",
                 index=index,
                 checkpointed=head.checkpoint_size,
             )
