@@ -1,14 +1,15 @@
-"""Telling our formats apart by their first bytes, and else by the names of their files.
+"""Telling our formats apart by their first bytes and by the names of their files, and reading them.
 
 Imports `core` only.  Source: docs/spec/README.md.
 """
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 
-from counterfoil.core.dispute import DISPUTE_TYPE, Dispute, parse_dispute
+from counterfoil.core.dispute import DISPUTE_TYPE, Dispute, dispute_from
 from counterfoil.core.encoding import read_json
 from counterfoil.core.pack_stream import GZIP_MAGIC
 from counterfoil.core.receipt import Receipt, receipt_from
@@ -39,6 +40,14 @@ REPORT_HEAD_BYTES: Final = 1_024
 
 _REPORT_START: Final = b"<!doctype html>"
 _REPORT_MARK: Final = b"counterfoil/report@"
+# By these names a viewer takes a file for something to show, and looks for it anywhere: in a text of a sender, or in the
+# name of a signature line that nobody signed.  So what is named like this is a page of ours, of which every byte is
+# compared, or it is refused.  What has another name, or none, viewers take for such a thing by its first bytes: ours are
+# those of JSON and of plain text.
+_SHOWN_SUFFIXES: Final = (
+    *(".html", ".htm", ".shtml", ".xhtml", ".xht", ".svg", ".mht", ".mhtml"),
+    *(".md", ".pdf"),
+)
 # Of whatever version: the reader of its format says which one it knows.
 _PACK_TYPE: Final = "counterfoil/pack@"
 
@@ -48,17 +57,32 @@ def kind_of(data: bytes, name: str) -> Kind:
 
     Args:
         data: its bytes; a byte order mark and an array, which no format has, count as JSON that went wrong.
-        name: of its file, which decides where the bytes do not.
+        name: of its file, which decides where the bytes do not, and where other programs go by it.
     """
+    if name.lower().endswith(_SHOWN_SUFFIXES):
+        return "report"
     if data.removeprefix(BOM_UTF8).lstrip().startswith((b"{", b"[")):
         return "json"
-    if data.startswith(_REPORT_START) or name.endswith(".html"):
+    if data.startswith(_REPORT_START):
         return "report"
     if data.startswith(PROOF_HEADER.encode("ascii")):
         return "tlog-proof"
     if data.startswith(b"old "):
         return "consistency file"
     return "json" if name.endswith(".json") else "checkpoint"
+
+
+def read_rest(head: bytes, stream: BinaryIO, name: str) -> bytes:
+    """Return the whole of a file of which the beginning was read.
+
+    Raises:
+        TooLargeError: where it has over `VERIFIED_BYTES_MAX` bytes; no more than these are read.
+        OSError: where the system refuses.
+    """
+    data = head + stream.read(VERIFIED_BYTES_MAX + 1 - len(head))
+    if len(data) > VERIFIED_BYTES_MAX:
+        raise TooLargeError(f"{name} has over {VERIFIED_BYTES_MAX} bytes")
+    return data
 
 
 def is_report(head: bytes) -> bool:
@@ -86,18 +110,40 @@ def is_pack(head: bytes) -> bool:
     return isinstance(kind, str) and kind.startswith(_PACK_TYPE)
 
 
+def _spelled(text: str) -> re.Pattern[bytes]:
+    r"""Return a pattern of a JSON string in any spelling: each character as it is, or escaped as in `\u0074` and `\/`."""
+    characters = [rf"(?:\\?{re.escape(each)}|\\u00(?i:{ord(each):02x}))" for each in text]
+    return re.compile(f'"{"".join(characters)}"'.encode("ascii"))
+
+
+_SPELLED_DISPUTE: Final = _spelled(DISPUTE_TYPE)
+_SPELLED_STATEMENT: Final = _spelled(STATEMENT_TYPE)
+
+
+def _bytes_max(data: bytes) -> int:
+    """Return the bound of a document of the largest type that is named anywhere in it.
+
+    What is larger is not parsed: values take thirty times the memory of their bytes.
+    """
+    if len(data) <= DOCUMENT_BYTES_MAX:
+        return DOCUMENT_BYTES_MAX
+    if _SPELLED_DISPUTE.search(data):
+        return DISPUTE_BYTES_MAX
+    return FULL_STATEMENT_BYTES_MAX if _SPELLED_STATEMENT.search(data) else DOCUMENT_BYTES_MAX
+
+
 def read_document(data: bytes) -> Receipt | Statement | Dispute:
     """Read a receipt, a statement or a dispute packet, whichever its type says it is.
 
     Raises:
-        TooLargeError: where a bound is passed.
+        TooLargeError: where the bound of its type is passed.
         MalformedError: where it is none of them.
         VerificationError: `unknown-type`.
     """
-    value = read_json(data, bytes_max=DISPUTE_BYTES_MAX, what="document")
+    value = read_json(data, bytes_max=_bytes_max(data), what="document")
     kind = value.get("type") if isinstance(value, dict) else None
     if kind == DISPUTE_TYPE:
-        return parse_dispute(data)
+        return dispute_from(value)
     if kind == STATEMENT_TYPE:
         if len(data) > FULL_STATEMENT_BYTES_MAX:
             raise TooLargeError(f"statement has over {FULL_STATEMENT_BYTES_MAX} bytes")

@@ -17,10 +17,10 @@ import click
 from counterfoil.cli.documents import (
     DOCUMENT_BYTES_MAX,
     HEAD_BYTES,
-    VERIFIED_BYTES_MAX,
     is_pack,
     kind_of,
     read_document,
+    read_rest,
 )
 from counterfoil.cli.explain import (
     Line,
@@ -96,7 +96,7 @@ def inspect(file: str, keys: Sequence[str], *, as_json: bool) -> None:
         if is_pack(head):
             page = _pack_page(_chunks(head, stream), trusted if keys else None)
         else:
-            page = _page(_rest(head, stream, file), file)
+            page = _page(read_rest(head, stream, file), file)
     verdict = "not verified"
     if keys:
         if page.verify is None:
@@ -105,13 +105,6 @@ def inspect(file: str, keys: Sequence[str], *, as_json: bool) -> None:
             )
         verdict = page.verify(trusted)
     _show(page.kind, verdict, [*page.lines, *signature_lines(page.signed, trusted)], as_json=as_json)
-
-
-def _rest(head: bytes, stream: BinaryIO, name: str) -> bytes:
-    data = head + stream.read(VERIFIED_BYTES_MAX + 1 - len(head))
-    if len(data) > VERIFIED_BYTES_MAX:
-        raise TooLargeError(f"{name} has over {VERIFIED_BYTES_MAX} bytes")
-    return data
 
 
 def _chunks(head: bytes, stream: BinaryIO) -> Iterator[bytes]:

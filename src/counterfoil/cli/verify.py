@@ -15,11 +15,13 @@ from typing import Final
 import click
 
 from counterfoil.cli.documents import (
+    HEAD_BYTES,
     REPORT_HEAD_BYTES,
-    VERIFIED_BYTES_MAX,
+    is_pack,
     is_report,
     kind_of,
     read_document,
+    read_rest,
 )
 from counterfoil.cli.files import describe_os_error, open_input, read_input
 from counterfoil.cli.findings import (
@@ -50,7 +52,7 @@ _PROOF_SUFFIX: Final = ".tlog-proof"
 _RECORD_SUFFIX: Final = ".entry"
 _SUFFIXES: Final = (".json", ".checkpoint", _PROOF_SUFFIX)
 # Of these only pages of ours: any other program writes such files too.
-_PAGE_SUFFIX: Final = ".html"
+_PAGE_SUFFIXES: Final = (".html", ".htm")
 
 
 @click.command(
@@ -160,7 +162,7 @@ def _names_below(folder: str, check: _Check) -> Iterator[str]:
 
 
 def _is_our_page(name: str) -> bool:
-    if not name.endswith(_PAGE_SUFFIX):
+    if not name.lower().endswith(_PAGE_SUFFIXES):
         return False
     try:
         with open_input(name, follow=False) as stream:
@@ -203,7 +205,7 @@ class _Check:
                 contradicts one before it.
             OSError: where it cannot be read.
         """
-        data = read_input(name, VERIFIED_BYTES_MAX)
+        data = _read(name)
         kind = kind_of(data, name)
         if kind == "json" and name.endswith(_RECORD_SUFFIX):
             raise VerificationError(
@@ -296,6 +298,17 @@ class _Check:
             raise VerificationError("wrong-origin", "a checkpoint names no customer", wanted=self.customer)
         self.seen.take(name, Proof(checkpoint))
         return describe_checkpoint(checkpoint)
+
+
+def _read(name: str) -> bytes:
+    with open_input(name) as stream:
+        head = stream.read(HEAD_BYTES)
+        # A pack may be of any size: no more of it is read.
+        if is_pack(head):
+            raise VerificationError(
+                "nothing-checked", "an evidence pack is audited, not verified: `counterfoil audit`"
+            )
+        return read_rest(head, stream, name)
 
 
 def _from_tlog_proof(name: str, data: bytes) -> Receipt:
