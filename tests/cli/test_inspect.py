@@ -304,10 +304,12 @@ class TestPages:
         outcome = documents("inspect", "r.html", "--key", "operator.vkey")
         assert (outcome.status, outcome.out, outcome.code) == (13, "", "malformed")
 
-    def test_one_of_another_version_was_not_looked_at(self, documents):
+    def test_one_of_another_version_says_what_its_document_does_and_is_refused_with_a_key(self, documents):
         Path("r.html").write_text(Path("r.html").read_text().replace("report@v1", "report@v2", 1))
-        first = documents("inspect", "r.html", "--key", "operator.vkey").lines[0]
-        assert first == "page of a receipt: verified; what the page shows was not checked"
+        lines = documents("inspect", "r.html").lines
+        assert "  template        version 2, with this document in it" in lines
+        outcome = documents("inspect", "r.html", "--key", "operator.vkey")
+        assert (outcome.status, outcome.out, outcome.code) == (11, "", "unknown-type")
 
     def test_no_page_has_a_dispute_packet_in_it(self, documents):
         page = Path("r.html").read_text()

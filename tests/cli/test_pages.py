@@ -45,14 +45,25 @@ class TestAPage:
         outcome = pages("verify", f"{name}.html", *VERIFY)
         assert (outcome.status, outcome.code) == (13, "malformed")
 
-    def test_one_of_another_version_has_its_document_verified_and_says_so(self, pages, name, kind):
+    def test_one_of_another_version_is_refused_whatever_it_shows(self, pages, name, kind):
         page = Path(f"{name}.html").read_text()
-        Path(f"{name}.html").write_text(page.replace("report@v1", "report@v2", 1))
-        outcome = pages("verify", f"{name}.html", *VERIFY)
-        assert outcome.status == 0
-        assert outcome.lines[0].endswith("what the page shows was not checked")
-        assert "what 1 page of another version shows" in outcome.lines[-1]
-        assert pages("verify", f"{name}.html", *VERIFY, "--json").findings[0]["kind"] == kind
+        assert kind in page
+        for shown in (page, page.replace("</main>", "<p>Paid.</p></main>")):
+            Path(f"{name}.html").write_text(shown.replace("report@v1", "report@v2", 1))
+            outcome = pages("verify", f"{name}.html", *VERIFY)
+            assert (outcome.status, outcome.code) == (11, "unknown-type")
+            assert "0 verified, 1 refused" in outcome.out
+
+    def test_it_is_parsed_and_verified_once(self, pages, name, kind, monkeypatch):
+        document, parsed, decode = Path(f"{name}.json").read_text(), [], json.JSONDecoder.decode
+
+        def counting(self, text):
+            parsed.append(text)
+            return decode(self, text)
+
+        monkeypatch.setattr(json.JSONDecoder, "decode", counting)
+        assert f"1 {kind}" in pages("verify", f"{name}.html", *VERIFY).out
+        assert parsed.count(document) == 1
 
     def test_the_command_that_it_prints_verifies_it(self, pages, name, kind):
         outcome = as_printed(pages, f"{name}.html")

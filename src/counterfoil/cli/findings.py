@@ -132,11 +132,11 @@ def describe_dispute(verified: VerifiedDispute) -> Finding:
     )
 
 
-def describe_report(finding: Finding, *, shown_checked: bool) -> Finding:
-    """Say what a page proves: what the document in it does, and whether it shows that and nothing else."""
-    shown = "the page shows this" if shown_checked else "what the page shows was not checked"
-    facts = finding.facts | {"shownChecked": shown_checked}
-    return Finding(f"{finding.words}; {shown}", facts, finding.lines)
+def describe_report(finding: Finding) -> Finding:
+    """Say what a verified page proves: what the document in it does, and that it shows that and nothing else."""
+    return Finding(
+        f"{finding.words}; the page shows this", finding.facts | {"shownChecked": True}, finding.lines
+    )
 
 
 def describe_checkpoint(checkpoint: Checkpoint) -> Finding:

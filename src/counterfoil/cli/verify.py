@@ -39,10 +39,10 @@ from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.crosscheck import CrossCheck, Proof
 from counterfoil.core.dispute import Dispute, proofs_of, verify_dispute
 from counterfoil.core.entry import parse_entry, require_known_type
-from counterfoil.core.receipt import ProvenEntry, Receipt, verify_receipt
+from counterfoil.core.receipt import ProvenEntry, Receipt, Verified, verify_receipt
 from counterfoil.core.reference import parse_origin
 from counterfoil.core.statement import LIGHT, Statement
-from counterfoil.core.statement_verify import verify_statement
+from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
 from counterfoil.core.tlog_proof import parse_tlog_proof
 from counterfoil.errors import CounterfoilError, EngineError, VerificationError
 from counterfoil.limits import ENTRY_BYTES_MAX
@@ -187,8 +187,6 @@ class _Check:
     disputes: int = 0
     # Statements that show the first and the last entry of their period alone.
     light: int = 0
-    # Pages of another version, of which the document alone was verified.
-    unshown: int = 0
     # Receipts and statements that do not say whose log they are of.
     nameless: int = 0
     # Files in folders that are none of ours.
@@ -243,18 +241,11 @@ class _Check:
             customer_id=self.customer,
             allow_provisional=self.allow_provisional,
         )
-        finding = self._document(name, read_document(report.document))
-        self.unshown += not report.shown_checked
-        return describe_report(finding, shown_checked=report.shown_checked)
+        return describe_report(self._take(name, report.document, report.verified, "receipt"))
 
     def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
         verified = verify_receipt(receipt, self.keys, origin=self.origin, customer_id=self.customer)
-        self.seen.take(name, *proofs_of(receipt))
-        if self.table is not None:
-            self.table.take(verified)
-        self.receipts += 1
-        self.nameless += verified.customer_id is None
-        return describe_receipt(verified, kind)
+        return self._take(name, receipt, verified, kind)
 
     def _statement(self, name: str, statement: Statement) -> Finding:
         verified = verify_statement(
@@ -264,11 +255,22 @@ class _Check:
             customer_id=self.customer,
             allow_provisional=self.allow_provisional,
         )
-        self.seen.take(name, *proofs_of(statement))
-        self.statements += 1
-        self.light += verified.mode == LIGHT
+        return self._take(name, statement, verified, "statement")
+
+    def _take(
+        self, name: str, document: Receipt | Statement, verified: Verified | VerifiedStatement, kind: str
+    ) -> Finding:
+        """Hold a document that verified against those before it, and count it."""
+        self.seen.take(name, *proofs_of(document))
         self.nameless += verified.customer_id is None
-        return describe_statement(verified)
+        if isinstance(verified, VerifiedStatement):
+            self.statements += 1
+            self.light += verified.mode == LIGHT
+            return describe_statement(verified)
+        self.receipts += 1
+        if self.table is not None:
+            self.table.take(verified)
+        return describe_receipt(verified, kind)
 
     def _dispute(self, name: str, dispute: Dispute) -> Finding:
         verified = verify_dispute(
@@ -337,8 +339,6 @@ def _summarize(check: _Check, passed: int, refused: int, *, as_json: bool) -> No
         unchecked.append(f"what {plural(check.light, 'light statement')} leaves out (a full one, or audit)")
     if check.disputes:
         unchecked.append(f"what the other party says in {plural(check.disputes, 'dispute packet')}")
-    if check.unshown:
-        unchecked.append(f"what {plural(check.unshown, 'page')} of another version shows")
     if check.nameless:
         unchecked.append(f"the customer of {plural(check.nameless, 'document')}, which name none")
     if check.ignored:

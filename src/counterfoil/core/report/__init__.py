@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import decode_base64, encode_base64, read_json
-from counterfoil.core.receipt import RECEIPT_TYPE, Verified, verify_receipt
+from counterfoil.core.receipt import RECEIPT_TYPE, Receipt, Verified, receipt_from, verify_receipt
 from counterfoil.core.reference import operator_of
 from counterfoil.core.report.markup import frame
 from counterfoil.core.report.pages import (
@@ -34,9 +34,10 @@ from counterfoil.core.report.pages import (
     statement_content,
     statement_title,
 )
+from counterfoil.core.statement import Statement, statement_from
 from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
-from counterfoil.errors import MalformedError, TooLargeError
-from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, REPORT_BYTES_MAX
+from counterfoil.errors import MalformedError, TooLargeError, VerificationError
+from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, RECEIPT_BYTES_MAX, REPORT_BYTES_MAX
 
 REPORT_VERSION: Final = 1
 REPORT_START: Final = b"<!doctype html>\n<!-- counterfoil/report@v"
@@ -66,18 +67,15 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedReport:
-    """What a page proves.
+    """What a page proves: what its document does, and that it shows that and nothing else.
 
     Attributes:
-        document: the bytes that are embedded.
-        verified: what they prove.
-        shown_checked: whether the page shows that and nothing else.  False where its template is another version's:
-            then only the document was verified, and whoever reports it says so.
+        document: that is embedded, as it was read.
+        verified: what it proves.
     """
 
-    document: bytes
+    document: Receipt | Statement
     verified: Verified | VerifiedStatement
-    shown_checked: bool
 
 
 def format_report(document: bytes, keys: KeySet, *, allow_provisional: bool = False) -> bytes:
@@ -92,8 +90,8 @@ def format_report(document: bytes, keys: KeySet, *, allow_provisional: bool = Fa
         MalformedError, VerificationError: as the verification of the document.
         TooLargeError: where the page would be larger than any reader takes.
     """
-    verified = _verified(document, keys, None, None, allow_provisional=allow_provisional)
-    page = _page(document, verified)
+    read = _read(document)
+    page = _page(document, _verify(read, keys, None, None, allow_provisional=allow_provisional))
     if len(page) > REPORT_BYTES_MAX:
         raise TooLargeError(f"report has over {REPORT_BYTES_MAX} bytes")
     return page
@@ -152,46 +150,54 @@ def verify_report(
         allow_provisional: whether the period of a statement may still be open.
 
     Raises:
-        MalformedError, VerificationError: with the code of the first step that fails.
+        MalformedError, VerificationError: with the code of the first step that fails; `unknown-type`, where the template
+            is of a version that this program does not know: nobody can tell then whether the page shows its document.
     """
     # Step 1: form.
     report = parse_report(page)
     # Step 2: the document.
-    verified = _verified(report.document, keys, origin, customer_id, allow_provisional=allow_provisional)
+    document = _read(report.document)
+    verified = _verify(document, keys, origin, customer_id, allow_provisional=allow_provisional)
     # Step 3: the page is that of the document.
-    return VerifiedReport(report.document, verified, check_shown(page, verified))
+    _require_shown(page, report, verified)
+    return VerifiedReport(document, verified)
 
 
-def check_shown(page: bytes, verified: Verified | VerifiedStatement) -> bool:
-    """Refuse a page that shows something else than its document proves.
-
-    Args:
-        page: its bytes, as they came.
-        verified: what the document that it embeds proves.
-
-    Returns:
-        True; False where nobody can tell, since the template is another version's.
-
-    Raises:
-        MalformedError: where the page is not, byte for byte, that of the document.  A page is read like every other text
-            format: it is written again and compared.  It is not `details-mismatch`: what was proven stands, and an
-            editor, a mail program or a browser changes a page without anybody's intent.
-    """
-    report = parse_report(page)
+def _require_shown(page: bytes, report: Report, verified: Verified | VerifiedStatement) -> None:
+    # Whoever edits a page may write any version into it: without this it would pass with whatever it shows.
     if report.version != REPORT_VERSION:
-        return False
+        raise VerificationError(
+            "unknown-type",
+            f"page of template version {report.version}, want {REPORT_VERSION}: the document in it verifies, what it "
+            "shows was not checked",
+        )
+    # A page is read like every other text format: it is written again and compared.  What differs is not called
+    # `details-mismatch`: what was proven stands, and an editor, a mail program or a browser changes a page without
+    # anybody's intent.
     if _page(report.document, verified) != page:
         raise MalformedError(
             "the page does not show what its document says: it was edited, or saved again by a program"
         )
-    return True
 
 
-def _verified(
-    document: bytes, keys: KeySet, origin: str | None, customer_id: str | None, *, allow_provisional: bool
-) -> Verified | VerifiedStatement:
+def _read(document: bytes) -> Receipt | Statement:
     value = read_json(document, bytes_max=FULL_STATEMENT_BYTES_MAX, what="document")
-    if isinstance(value, dict) and value.get("type") == RECEIPT_TYPE:
+    if not isinstance(value, dict) or value.get("type") != RECEIPT_TYPE:
+        return statement_from(value, len(document))
+    if len(document) > RECEIPT_BYTES_MAX:
+        raise TooLargeError(f"receipt has over {RECEIPT_BYTES_MAX} bytes")
+    return receipt_from(value)
+
+
+def _verify(
+    document: Receipt | Statement,
+    keys: KeySet,
+    origin: str | None,
+    customer_id: str | None,
+    *,
+    allow_provisional: bool,
+) -> Verified | VerifiedStatement:
+    if isinstance(document, Receipt):
         return verify_receipt(document, keys, origin=origin, customer_id=customer_id)
     return verify_statement(
         document, keys, origin=origin, customer_id=customer_id, allow_provisional=allow_provisional
