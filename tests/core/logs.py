@@ -63,7 +63,7 @@ class Log:
             )
             return
         previous = parse_entry(self.data[-1])
-        amount = self._chance.choice([1, -1]) * self._chance.choice([1, 7, NANO, 25 * NANO // 2, 10**20])
+        amount = self.amount_at(index)
         self.data.append(
             format_delta(
                 Entry(
@@ -84,6 +84,10 @@ class Log:
     def value_at(self, index):
         """What the details of a delta say."""
         return {"reason": f"number {index}"}
+
+    def amount_at(self, _):
+        """The amount of a delta, in nano."""
+        return self._chance.choice([1, -1]) * self._chance.choice([1, 7, NANO, 25 * NANO // 2, 10**20])
 
     def rewritten(self, changes):
         """A log of the same entries but for these members of some, each named by index; the operator signs whatever

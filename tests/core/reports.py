@@ -1,5 +1,7 @@
 """Pages of the worked example and of a log, and a reader that sees of them what a person sees."""
 
+import html
+import re
 from html.parser import HTMLParser
 
 from counterfoil.core.checkpoint import KeySet
@@ -15,6 +17,21 @@ LOG = Log(12, seals={5})
 PERIOD = (3, 9)
 
 
+class Told(Log):
+    """A log of these amounts, in nano, from entry 1 on; None is a seal.  What its deltas say may be named by index."""
+
+    def __init__(self, *amounts, said=None, **options):
+        self._amounts, self._said = amounts, said or {}
+        seals = {index for index, amount in enumerate(amounts, 1) if amount is None}
+        super().__init__(len(amounts) + 1, seals=seals, **options)
+
+    def amount_at(self, index):
+        return self._amounts[index - 1]
+
+    def value_at(self, index):
+        return self._said.get(index) or super().value_at(index)
+
+
 def statement(log=LOG, period=PERIOD, mode="full", **options):
     return canonical_json(log.statement(*period, mode, **{"opened": True, **options}))
 
@@ -26,7 +43,7 @@ def page_of(document=None, **options):
 class Reader(HTMLParser):
     """A page as elements with their attributes, the text that is seen, and the rows of its tables."""
 
-    VOID = ("meta", "br", "line", "rect", "path")
+    VOID = ("meta", "br", "wbr", "line", "rect", "path")
     CELLS = ("th", "td")
 
     def __init__(self, page):
@@ -63,6 +80,12 @@ class Reader(HTMLParser):
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def titles_of(page):
+    """A page's title and its first heading, as they read."""
+    found = re.findall(r"<(title|h1)>(.*?)</\1>", page.decode())
+    return [html.unescape(re.sub("<[^>]+>", "", markup)) for _, markup in found]
 
 
 def seen(page):

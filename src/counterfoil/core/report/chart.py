@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 from counterfoil.core.entry import OPEN
-from counterfoil.core.report.markup import counted, figure, outside, plain_time
+from counterfoil.core.report.markup import counted, figure, plain_time, unit_element
 from counterfoil.core.statement_verify import VerifiedStatement
 from counterfoil.core.timestamp import to_microseconds
 
@@ -31,20 +31,19 @@ def balance_chart(statement: VerifiedStatement) -> str:
     """Return the chart of a full statement: the balance over the time of its period."""
     balances = [statement.opening.balance, *[item.entry.balance for item in statement.inside]]
     low, high = min(balances), max(balances)
-    unit = outside(statement.unit)
     start, end = _span(statement)
     words = (
         f"From {plain_time(start)} to {plain_time(end)} the balance goes from {figure(balances[0])} to "
-        f"{figure(balances[-1])} {unit}, over {counted(statement.deltas, 'delta')}. "
-        f"It is {figure(high)} at most and {figure(low)} at least."
+        f"{figure(balances[-1])}, over {counted(statement.deltas, 'delta')}. "
+        f"It is {figure(high)} at most and {figure(low)} at least. All in {unit_element(statement.unit)}."
     )
     drawn = [
         f'<text x="{_LEFT}" y="{_TOP - 100}">{figure(high)}</text>',
         _line("rule", _LEFT, _TOP, _RIGHT, _TOP),
         _line("rule", _LEFT, _BOTTOM, _RIGHT, _BOTTOM),
-        f'<text x="{_LEFT}" y="{_BOTTOM + 160}">{figure(low)}</text>',
-        f'<text class="soft" x="{_LEFT}" y="{_BOTTOM + 360}">{plain_time(start)}</text>',
-        f'<text class="soft" x="{_RIGHT}" y="{_BOTTOM + 360}" text-anchor="end">{plain_time(end)}</text>',
+        f'<text x="{_LEFT}" y="{_BOTTOM + 190}">{figure(low)}</text>',
+        f'<text class="soft" x="{_LEFT}" y="{_BOTTOM + 390}">{plain_time(start)}</text>',
+        f'<text class="soft" x="{_RIGHT}" y="{_BOTTOM + 390}" text-anchor="end">{plain_time(end)}</text>',
     ]
     if low < 0 < high:
         level = _scaled(0, low, high, _BOTTOM, _TOP)
@@ -53,7 +52,7 @@ def balance_chart(statement: VerifiedStatement) -> str:
     times = [to_microseconds(item.entry.recorded_at) for item in statement.inside]
     places = [_scaled(time, to_microseconds(start), to_microseconds(end), _LEFT, _RIGHT) for time in times]
     drawn.append(f'<path class="curve" d="{_steps(levels, places)}"/>')
-    return _svg("Balance over time", words, _BOTTOM + 440, drawn)
+    return _svg("Balance over time", words, _BOTTOM + 460, drawn)
 
 
 def _span(statement: VerifiedStatement) -> tuple[str, str]:
@@ -78,11 +77,11 @@ def totals_chart(statement: VerifiedStatement, name_of_last: str) -> str:
     summit = opening + statement.credits
     bars = (
         ("Opening balance", "balance", opening, 0, opening),
-        ("Credits", "credit", statement.credits, opening, summit),
-        ("Debits", "debit", -statement.debits, closing, summit),
+        ("Plus credits", "credit", statement.credits, opening, summit),
+        ("Less debits", "debit", statement.debits, closing, summit),
         (name_of_last, "balance", closing, 0, closing),
     )
-    low, high = min(0, opening, closing), max(0, summit, closing)
+    low, high = min(0, opening, closing), max(0, summit)
     zero = _scaled(0, low, high, _LEFT, _RIGHT)
     height = _BAR_PITCH * len(bars)
     drawn = []
@@ -95,9 +94,10 @@ def totals_chart(statement: VerifiedStatement, name_of_last: str) -> str:
             f'<rect class="{kind}" x="{first}" y="{top + 210}" width="{width}" height="{_BAR_HEIGHT}"/>',
             _line("zero", zero, top + 190, zero, top + 430),
         ]
-    unit = outside(statement.unit)
-    words = " ".join([f"{name} {figure(value)} {unit}." for name, _, value, _, _ in bars])
-    return _svg("From the opening balance to the last", words, height, drawn)
+    words = " ".join([f"{name} {figure(value)}." for name, _, value, _, _ in bars])
+    return _svg(
+        "How the balance is reached", f"{words} All in {unit_element(statement.unit)}.", height, drawn
+    )
 
 
 def _scaled(value: int, low: int, high: int, start: int, end: int) -> int:

@@ -18,6 +18,8 @@ from counterfoil.core.report.markup import facts, number, outside, time_element
 _COUNTERFOIL: Final = (
     "<p>This page was made with Counterfoil, open-source software whose receipts and statements anybody can verify offline "
     "(<code>pip install counterfoil</code>). Check the page before you believe it: its last section says how.</p>\n"
+    "<p>What stands <bdi>on grey</bdi> is as somebody wrote it. The proof shows that nobody changed it since, not that it is "
+    "true.</p>\n"
 )
 
 
@@ -51,7 +53,7 @@ def _sealed(last: Entry, checkpoint: Checkpoint) -> str:
     """Return when the checkpoint was sealed: exactly where its seal is in the document, else after what is."""
     if last.type == SEAL and last.index == checkpoint.size - 1:
         return time_element(last.recorded_at)
-    return f"after {time_element(last.recorded_at)}, the time of the last entry in this file"
+    return f"after the last entry in this file, which is of {time_element(last.recorded_at)}"
 
 
 def proof(checkpoint: Checkpoint, kind: str) -> str:

@@ -1,8 +1,9 @@
 """What the pages are made of: text that is safe to show, figures, times, tables, and the frame around them.
 
 Everything that a sender may have written goes through `outside`: escaped, set apart from the direction of what stands
-around it, and with a mark for each character that nobody would see.  Nothing here reads a locale, a clock or a float, so
-that a page comes out the same everywhere.
+around it, on a ground of its own, and with a mark for each character that nobody would see.  In its cell the page
+says nothing itself but how long it is, or the text could go on with that.  Nothing here reads a locale, a clock or a float, so that a page
+comes out the same everywhere.
 
 Source: docs/spec/report.md.
 """
@@ -35,7 +36,7 @@ _GROUP_OF_THREE: Final = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)", re.ASCII)
 # A number of four digits is read without.
 _UNGROUPED_DIGITS_MAX: Final = 4
 _FIGURE: Final = "figure"
-# Beyond so many characters a column of figures may break its lines, or it would not fit on paper.
+# Beyond so many characters a column of figures may break its lines, or it would not fit on paper; between groups only.
 _LONG_FIGURE: Final = "figure long"
 _UNBROKEN_CHARACTERS_MAX: Final = 20
 _WHOLE_SECOND: Final = ".000000"
@@ -59,6 +60,19 @@ def cut(text: str) -> str:
         return outside(text)
     shown = outside(text[:CELL_CHARACTERS_MAX])
     return f"{shown}\u2026 <small>({CELL_CHARACTERS_MAX} of {len(text)} characters)</small>"
+
+
+def unit_text(unit: str) -> str:
+    """Return a unit, text with entities, in quotes: they are no ASCII, so that no unit holds them.
+
+    A unit may be `000`, `.5` or `e3`.  Behind a figure it would be more of its digits.
+    """
+    return f"\u201c{html.escape(unit)}\u201d"
+
+
+def unit_element(unit: str) -> str:
+    """Return a unit in the same quotes, as a text of somebody else."""
+    return f"\u201c{outside(unit)}\u201d"
 
 
 def figure(nano: int) -> str:
@@ -97,6 +111,8 @@ def aligned(nano: int, column: FigureColumn) -> str:
     shown = figure(nano)
     _, point, fraction = shown.partition(".")
     zeros = "0" * (column.digits - len(fraction))
+    if column.kind == _LONG_FIGURE:
+        shown = shown.replace(_GROUPS, f"{_GROUPS}<wbr>")
     return f'<span data-room="{"" if point else "."}{zeros}">{shown}</span>' if zeros else shown
 
 
@@ -146,17 +162,20 @@ def facts(heading: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
 
 
 def account(heading: str, note: str, unit: str, rows: Sequence[tuple[str, int]]) -> str:
-    """Return a table of names, markup, and amounts or totals, in nano; the last one is what the others lead to."""
+    """Return a table of names, markup, and amounts or totals, in nano; the last one is what the others lead to.
+
+    Their unit stands above them, in a row of its own.
+    """
     column = figure_column([nano for _, nano in rows])
-    # The space between the cells parts a figure from its unit where the page is read as text.
-    cells = [
-        f'<th scope="row">{name}</th><td class="{column.kind}">{aligned(nano, column)}</td> <td>{outside(unit)}</td>'
-        for name, nano in rows
-    ]
-    written = "\n".join([f"<tr>{cell}</tr>" for cell in cells])
+    written = "\n".join(
+        [
+            f'<tr><th scope="row">{name}</th><td class="{column.kind}">{aligned(nano, column)}</td></tr>'
+            for name, nano in rows
+        ]
+    )
     return (
-        f'<table class="account">\n<caption><h2>{heading}</h2>{note}</caption>\n'
-        f"<tbody>\n{written}\n</tbody>\n</table>\n"
+        f'<table class="account">\n<caption><h2>{heading}</h2>{note}</caption>\n<tbody>\n'
+        f'<tr><th scope="row">Unit</th><td class="unit">{unit_element(unit)}</td></tr>\n{written}\n</tbody>\n</table>\n'
     )
 
 
@@ -182,11 +201,23 @@ def _class(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
 
 
-def frame(title: str, issuer: str, content: str, embedded: str) -> str:
+class Title(NamedTuple):
+    """What a page is called.
+
+    Attributes:
+        text: in the tab of a browser, text with entities.
+        heading: as the first heading, markup that reads the same.
+    """
+
+    text: str
+    heading: str
+
+
+def frame(title: Title, issuer: str, content: str, embedded: str) -> str:
     """Return the whole page.
 
     Args:
-        title: markup without elements, for the tab of a browser and the first heading.
+        title: what it is called.
         issuer: whose page it is, markup, above that heading.
         content: what people see, markup.
         embedded: what they do not see.
@@ -197,6 +228,6 @@ def frame(title: str, issuer: str, content: str, embedded: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f'<p class="issuer">{issuer}</p>\n<h1>{title}</h1>\n{content}</main>\n{embedded}</body>\n</html>\n'
+        f"<title>{title.text}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f'<p class="issuer">{issuer}</p>\n<h1>{title.heading}</h1>\n{content}</main>\n{embedded}</body>\n</html>\n'
     )

@@ -8,16 +8,16 @@ Source: docs/spec/report.md.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from typing import Final
 
-from counterfoil.core.encoding import JsonValue, canonical_json
+from counterfoil.core.encoding import canonical_json
 from counterfoil.core.entry import DELTA, OPEN, SEAL
 from counterfoil.core.receipt import ProvenEntry, Verified
 from counterfoil.core.report.chart import balance_chart, totals_chart
 from counterfoil.core.report.issuer import checking, issue, proof
 from counterfoil.core.report.markup import (
+    Title,
     account,
     aligned,
     counted,
@@ -32,6 +32,8 @@ from counterfoil.core.report.markup import (
     plain_time,
     time_cell,
     time_element,
+    unit_element,
+    unit_text,
 )
 from counterfoil.core.statement import FULL
 from counterfoil.core.statement_verify import VerifiedStatement
@@ -72,20 +74,28 @@ _BY_RECORDING: Final = (
 )
 
 
-def receipt_title(verified: Verified) -> str:
-    """Return the title of a receipt's page, text with entities."""
-    entry = verified.entry
-    what = f"{figure(entry.amount)} {html.escape(entry.unit)}" if entry.type == DELTA else _WHAT[entry.type]
-    return f"Receipt: {what}, {plain_time(entry.recorded_at)}"
+def receipt_title(verified: Verified) -> Title:
+    """Return what a receipt's page is called."""
+    entry, time = verified.entry, verified.entry.recorded_at
+    if entry.type != DELTA:
+        what = f"Receipt: {_WHAT[entry.type]}, "
+        return Title(what + plain_time(time), what + time_element(time))
+    amount = f"Receipt: {figure(entry.amount)} in "
+    return Title(
+        f"{amount}{unit_text(entry.unit)}, {plain_time(time)}",
+        f"{amount}{unit_element(entry.unit)}, {time_element(time)}",
+    )
 
 
 def receipt_content(verified: Verified) -> str:
     """Return what the page of a receipt says, markup."""
     entry, checkpoint = verified.entry, verified.checkpoint
-    totals = (("Credits", entry.credits), ("Debits", entry.debits), ("Balance", entry.balance))
+    totals = (("Credits", entry.credits), ("Less debits", entry.debits), ("Balance", entry.balance))
+    said = [*_said_rows(verified)]
     return (
         issue(checkpoint, verified.customer_id, entry)
         + facts("The entry", _entry_rows(verified))
+        + (facts("What its sender wrote", said) if said else "")
         + account("Totals of the log after it", counted(entry.count, "delta"), entry.unit, totals)
         + f'<h2>What this proves</h2>\n<p class="note">{_RECEIPT_PROVES}{_UNPROVEN}</p>\n'
         + proof(checkpoint, "counterfoil/receipt@v1")
@@ -97,22 +107,22 @@ def _entry_rows(verified: Verified) -> Iterator[tuple[str, str]]:
     entry = verified.entry
     yield "What", f"{_WHAT[entry.type]}<br><small>{_MEANS[entry.type]}</small>"
     if entry.type == DELTA:
-        yield "Amount", f"<strong>{figure(entry.amount)} {outside(entry.unit)}</strong>"
+        yield "Amount", f"<strong>{figure(entry.amount)}</strong>"
+        yield "Unit", unit_element(entry.unit)
     yield "Recorded", time_element(entry.recorded_at)
     if entry.effective_at is not None:
         yield "Happened, as the sender says", time_element(entry.effective_at)
     if entry.adjusts is not None:
         yield "Corrects", f"entry {number(entry.adjusts)}"
     yield "Place", f"entry {number(entry.index)}, counted from 0, of {number(verified.checkpoint.size)}"
-    if entry.details is None:
-        return
-    if verified.details is None:
-        yield "Details", "not in this file: erased or withheld"
-        return
-    yield from _detail_rows(verified.details)
 
 
-def _detail_rows(details: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
+def _said_rows(verified: Verified) -> Iterator[tuple[str, str]]:
+    details = verified.details
+    if details is None:
+        if verified.entry.details is not None:
+            yield "Details", "not in this file: erased or withheld"
+        return
     names = {"reason": "Reason", "referenceId": "Reference", "customerId": "Names the customer"}
     for member, name in names.items():
         if isinstance(value := details.get(member), str):
@@ -128,11 +138,14 @@ def _detail_rows(details: dict[str, JsonValue]) -> Iterator[tuple[str, str]]:
         yield "Metadata", f"<dl>{members}</dl>"
 
 
-def statement_title(statement: VerifiedStatement) -> str:
-    """Return the title of a statement's page, text."""
-    month = month_of(statement.start, statement.end)
-    period = month or f"{plain_time(statement.start)} to {plain_time(statement.end)}"
-    return f"Statement for {period}{'' if statement.provisional_through is None else ' (provisional)'}"
+def statement_title(statement: VerifiedStatement) -> Title:
+    """Return what a statement's page is called."""
+    start, end = statement.start, statement.end
+    month, state = month_of(start, end), "" if statement.provisional_through is None else " (provisional)"
+    return Title(
+        f"Statement for {month or f'{plain_time(start)} to {plain_time(end)}'}{state}",
+        f"Statement for {month or f'{time_element(start)} to {time_element(end)}'}{state}",
+    )
 
 
 def statement_content(statement: VerifiedStatement) -> str:
@@ -141,8 +154,8 @@ def statement_content(statement: VerifiedStatement) -> str:
     closing = "Closing balance" if through is None else f"Balance through {plain_time(through)}"
     sums = (
         ("Opening balance", statement.opening.balance),
-        ("Credits", statement.credits),
-        ("Debits", statement.debits),
+        ("Plus credits", statement.credits),
+        ("Less debits", statement.debits),
         (closing, statement.closing.balance),
     )
     chart = balance_chart(statement) if statement.mode == FULL else totals_chart(statement, closing)
@@ -167,8 +180,8 @@ def _period_rows(statement: VerifiedStatement) -> Iterator[tuple[str, str]]:
         yield (
             "State",
             (
-                f"<strong>provisional</strong>: complete through {time_element(statement.provisional_through)}; "
-                "more may come"
+                "<strong>provisional</strong>: more may come; "
+                f"complete through {time_element(statement.provisional_through)}"
             ),
         )
     yield "Mode", f"{statement.mode}: {_mode(statement)}"
@@ -200,7 +213,8 @@ def _entries(statement: VerifiedStatement) -> str:
         ("Entry", "index"),
         ("Recorded (UTC)", "instant"),
         ("What", ""),
-        ("Reference", ""),
+        ("Reason", "said"),
+        ("Reference", "said"),
         ("Amount", amounts.kind),
         ("Balance after it", balances.kind),
     )
@@ -209,7 +223,8 @@ def _entries(statement: VerifiedStatement) -> str:
             number(item.entry.index),
             time_cell(item.entry.recorded_at),
             _what(item),
-            _reference(item),
+            _said(item, "reason"),
+            _said(item, "referenceId"),
             aligned(item.entry.amount, amounts) if item.entry.type == DELTA else "",
             aligned(item.entry.balance, balances),
         )
@@ -227,12 +242,12 @@ def _caption(statement: VerifiedStatement) -> str:
     else:
         held = f"The first and the last entry of {_period(statement)}; those between are not in this file."
     means = [sentence for kind, sentence in _MEANS.items() if kind in types]
-    return " ".join([held, *means, f"Amounts and balances are in {outside(statement.unit)}."])
+    return " ".join([held, *means, f"Amounts and balances are in {unit_element(statement.unit)}."])
 
 
 def _what(item: ProvenEntry) -> str:
-    entry, reason = item.entry, _detail(item, "reason")
-    what = [_WHAT[entry.type] if reason is None else cut(reason)]
+    entry = item.entry
+    what = [_WHAT[entry.type]]
     if entry.adjusts is not None:
         what.append(f"<small>corrects entry {number(entry.adjusts)}</small>")
     if entry.effective_at is not None:
@@ -240,11 +255,6 @@ def _what(item: ProvenEntry) -> str:
     return "<br>".join(what)
 
 
-def _reference(item: ProvenEntry) -> str:
-    reference = _detail(item, "referenceId")
-    return "" if reference is None else cut(reference)
-
-
-def _detail(item: ProvenEntry, member: str) -> str | None:
+def _said(item: ProvenEntry, member: str) -> str:
     value = item.details.value.get(member) if item.details else None
-    return value if isinstance(value, str) else None
+    return cut(value) if isinstance(value, str) else ""
