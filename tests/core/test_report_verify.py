@@ -10,15 +10,21 @@ from hypothesis import strategies as st
 
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import canonical_json
+from counterfoil.core.receipt import Verified, parse_receipt
 from counterfoil.core.report import (
     REPORT_START,
-    check_shown,
     extract_document,
     format_report,
     parse_report,
     verify_report,
 )
-from counterfoil.limits import FULL_STATEMENT_BYTES_MAX, REPORT_BYTES_MAX, STATEMENT_ITEMS_MAX
+from counterfoil.core.statement import parse_statement
+from counterfoil.limits import (
+    FULL_STATEMENT_BYTES_MAX,
+    RECEIPT_BYTES_MAX,
+    REPORT_BYTES_MAX,
+    STATEMENT_ITEMS_MAX,
+)
 from tests.core.logs import KEYS, Log
 from tests.core.reports import BLOCKS, EXAMPLE_KEYS, EXAMPLE_PAGES, LOG, PAGES, VALUES, page_of, statement
 from tests.support import refused
@@ -95,8 +101,9 @@ class TestVerifying:
     def test_a_page_verifies_as_it_is(self, page):
         keys = EXAMPLE_KEYS if page in EXAMPLE_PAGES.values() else KEYS
         found = verify_report(page, keys, allow_provisional=True)
-        assert found.shown_checked
-        assert found.document == extract_document(page)
+        assert found.document == (parse_receipt if isinstance(found.verified, Verified) else parse_statement)(
+            extract_document(page)
+        )
 
     def test_it_says_what_the_document_proves(self):
         found = verify_report(page_of(), KEYS, origin=LOG.origin, customer_id="c1")
@@ -131,10 +138,8 @@ class TestVerifying:
         page = bytearray(EXAMPLE_PAGES["receipt-2"])
         place = data.draw(st.integers(0, len(page) - 1))
         page[place] ^= data.draw(st.integers(1, 255))
-        # Of the version alone one cannot tell: the page may be another version's.
-        if page[len(REPORT_START)] == EXAMPLE_PAGES["receipt-2"][len(REPORT_START)]:
-            with pytest.raises(Exception, match=r"malformed|mismatch|bad-signature|unknown|wrong-origin"):
-                verify_report(bytes(page), EXAMPLE_KEYS)
+        with pytest.raises(Exception, match=r"malformed|mismatch|bad-signature|unknown|wrong-origin"):
+            verify_report(bytes(page), EXAMPLE_KEYS)
 
     def test_the_document_of_another_page_does_not_go_with_this_one(self):
         start, end = TestEmbedded.START, TestEmbedded.END
@@ -152,12 +157,44 @@ class TestVerifying:
         assert page.partition(TestEmbedded.START)[0] == other.partition(TestEmbedded.START)[0]
         assert verify_report(other, EXAMPLE_KEYS).verified == verify_report(page, EXAMPLE_KEYS).verified
 
-    def test_a_page_of_another_version_verifies_its_document_and_says_that_the_text_was_not_checked(self):
-        page = EXAMPLE_PAGES["receipt-2"].replace(b"report@v1", b"report@v2").replace(b"12.5", b"99")
-        found = verify_report(page, EXAMPLE_KEYS)
-        assert found.shown_checked is False
-        assert found.verified == verify_report(EXAMPLE_PAGES["receipt-2"], EXAMPLE_KEYS).verified
-        assert check_shown(page, found.verified) is False
+    @pytest.mark.parametrize("change", [
+        lambda page: page,
+        lambda page: page.replace(b"</main>", b"<p>Paid.</p></main>"),
+        lambda page: page.replace(b"</body>", b"<script>document.body.innerHTML='Paid.'</script></body>"),
+    ], ids=["as-it-is", "text", "script"])  # fmt: skip
+    def test_a_page_of_another_version_is_unknown_since_whoever_edits_one_chooses_its_version(self, change):
+        page = change(EXAMPLE_PAGES["receipt-2"]).replace(b"report@v1", b"report@v2", 1)
+        with refused("unknown-type"):
+            verify_report(page, EXAMPLE_KEYS)
+        assert extract_document(page) == BLOCKS["receipt-2"]
+
+    def test_its_document_is_judged_before_its_version(self):
+        page = page_of().replace(b"report@v1", b"report@v2", 1)
+        with refused("unknown-key"):
+            verify_report(page, KeySet([]))
+        with refused("wrong-origin"):
+            verify_report(page, KEYS, customer_id="c2")
+
+    def test_a_receipt_has_the_bound_of_receipts_in_a_page_too(self):
+        long = BLOCKS["receipt-2"] + b" " * RECEIPT_BYTES_MAX
+        lines = base64.b64encode(long).decode()
+        encoded = "\n".join(lines[place : place + 76] for place in range(0, len(lines), 76)).encode()
+        with refused("too-large"):
+            verify_report(
+                REPORT_START + b"1 -->\n" + TestEmbedded.START + encoded + TestEmbedded.END, EXAMPLE_KEYS
+            )
+
+    @pytest.mark.parametrize("name", ["receipt-2", "statement-may"])
+    def test_its_json_is_read_once(self, name, monkeypatch):
+        parsed, decode = [], json.JSONDecoder.decode
+
+        def counting(self, text):
+            parsed.append(text)
+            return decode(self, text)
+
+        monkeypatch.setattr(json.JSONDecoder, "decode", counting)
+        verify_report(EXAMPLE_PAGES[name], EXAMPLE_KEYS)
+        assert parsed == [BLOCKS[name].decode()]
 
     def test_keys_and_expectations_are_those_of_the_document(self):
         with refused("unknown-key"):
