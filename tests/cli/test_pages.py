@@ -154,3 +154,10 @@ def test_another_page_is_refused(kept):
 def test_a_page_does_not_replace_the_store(kept):
     outcome = kept("receipt", record_id(kept, 2), "-o", "r.json", "--html", "counterfoil.db")
     assert outcome.code == "usage"
+
+
+def test_a_receipt_and_its_page_are_two_files(kept):
+    outcome = kept("receipt", record_id(kept, 2), "-o", "same", "--html", "same", "--tlog-proof", "p")
+    assert (outcome.status, outcome.code) == (2, "usage")
+    assert not Path("same").exists()
+    assert not Path("p").exists()

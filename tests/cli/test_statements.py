@@ -11,6 +11,7 @@ from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.statement_verify import verify_statement
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.windows import Window
+from counterfoil.errors import TooLargeError
 from counterfoil.storage.memory import MemoryStore
 from tests.cli.conftest import record_id, rewrite
 from tests.support import OPERATOR, SECOND, START, FakeClock, delta, seeded
@@ -98,13 +99,40 @@ class TestStatement:
         assert kept("statement", "cust_001", *period, "--full", "-o", "s.json", "--csv", "s.csv").status == 0
         with Path("s.csv").open(encoding="utf-8", newline="") as stream:
             rows = [*csv.DictReader(stream)]
-        assert [row["amount"] for row in rows] == ["", "500", "-12.5", ""]
-        assert rows[2]["referenceId"] == "line 1"
+        assert [row["amount"] for row in rows] == ["500", "-12.5"]
+        assert rows[1]["referenceId"] == "line 1"
+        assert {row["customerId"] for row in rows} == {"cust_001"}
 
     def test_a_table_wants_every_entry(self, kept):
         outcome = kept("statement", "cust_001", "--period", "2026-01", "--csv", "s.csv")
         assert (outcome.status, outcome.code) == (2, "usage")
         assert not Path("s.csv").exists()
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("-o", "same", "--html", "same"),
+            ("-o", "same", "--csv", "./same"),
+            ("--html", "f/../same", "--csv", "same"),
+            ("-o", "same", "--html", "p.html", "--csv", "link"),
+        ],
+    )
+    def test_two_of_its_files_are_not_one(self, kept, names):
+        Path("f").mkdir()
+        Path("link").symlink_to("same")
+        outcome = kept("statement", "cust_001", "--period", "2020-02", "--full", *names)
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert not Path("same").exists()
+        assert not Path("p.html").exists()
+
+    def test_where_one_of_its_files_cannot_be_made_none_is_written(self, kept, monkeypatch):
+        def failing(*_, **__):
+            raise TooLargeError("report has too many bytes")
+
+        monkeypatch.setattr("counterfoil.cli.statements.format_report", failing)
+        line = ("statement", "cust_001", "--period", "2020-02", "--full", "-o", "s.json", "--csv", "s.csv")
+        assert kept(*line, "--html", "s.html").code == "too-large"
+        assert not {Path("s.json"), Path("s.csv"), Path("s.html")} & {*Path().iterdir()}
 
     def test_a_period_that_goes_on_is_made_with_a_hint(self, kept):
         tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()

@@ -195,7 +195,7 @@ class TestAccepted:
 
     def test_a_light_statement_cannot_be_compared(self):
         statement = verify_statement(json.dumps(LOG.statement(*PERIOD, "light")), KEYS)
-        with refused("incomplete-period"):
+        with refused("usage"):
             compare_period(statement, [], window_seconds=0)
 
 

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.core.entry import DELTA, OPEN, SEAL, Entry
+from counterfoil.core.entry import DELTA, Entry
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.statement_verify import verify_statement
-from counterfoil.core.table import RECEIPT_COLUMNS, STATEMENT_COLUMNS, receipts_table, statement_table
+from counterfoil.core.table import COLUMNS, delta_table, deltas_of
 from tests.core.logs import KEYS, Log
 from tests.core.test_dispute import receipt
 from tests.support import refused
 
 LOG = Log(12, seals={5})
 # The columns that nobody but us writes into.
-NUMBERS = {"index", "adjusts", "amount", "count", "credits", "debits", "balance", "size"}
+NUMBERS = {"index", "adjusts", "amount", "balance", "countSoFar", "creditsSoFar", "debitsSoFar", "size"}
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?", re.ASCII)
 FORMULAS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
@@ -42,61 +42,78 @@ def of_details(value, unit="credits", customer="c1", amount=-5):
 
 class TestStatement:
     def test_its_header_is_always_the_same(self):
-        first, *_ = statement_table(statement())
+        first, *_ = delta_table(deltas_of(statement()))
         assert first == (
-            "index,type,recordedAt,effectiveAt,adjusts,amount,unit,count,credits,debits,balance,reason,referenceId,metadata\r\n"
+            "customerId,index,recordedAt,effectiveAt,amount,unit,balance,reason,referenceId,adjusts,"
+            "countSoFar,creditsSoFar,debitsSoFar,metadata,origin,size,root\r\n"
         )
-        assert tuple(first.strip().split(",")) == STATEMENT_COLUMNS
+        assert tuple(first.strip().split(",")) == COLUMNS
 
-    def test_it_has_the_entries_of_the_period_with_their_amounts_and_totals(self):
-        rows = read(statement_table(statement(3, 9)))
-        entries = LOG.entries[3:9]
-        assert [int(row["index"]) for row in rows] == [entry.index for entry in entries]
-        assert [row["recordedAt"] for row in rows] == [entry.recorded_at for entry in entries]
-        for row, entry in zip(rows, entries, strict=True):
-            assert row["amount"] == (format_nano(entry.amount) if entry.type == DELTA else "")
+    def test_it_has_the_deltas_of_the_period_and_neither_what_opens_nor_what_seals(self):
+        for period in ((3, 9), (0, 9)):
+            rows = read(delta_table(deltas_of(statement(*period))))
+            entries = [entry for entry in LOG.entries[slice(*period)] if entry.type == DELTA]
+            assert [int(row["index"]) for row in rows] == [entry.index for entry in entries]
+            assert [row["recordedAt"] for row in rows] == [entry.recorded_at for entry in entries]
+            assert [row["amount"] for row in rows] == [format_nano(entry.amount) for entry in entries]
+            assert [row["reason"] for row in rows] == [f"number {entry.index}" for entry in entries]
+
+    def test_what_its_amounts_add_up_to_is_what_the_statement_says(self):
+        verified = statement(3, 9)
+        amounts = [delta.entry.amount for delta in deltas_of(verified)]
+        assert sum(amounts) == verified.closing.balance - verified.opening.balance != 0
+        assert len(amounts) == verified.deltas
+
+    def test_what_the_log_adds_up_to_is_said_to_be_so_far(self):
+        for row in read(delta_table(deltas_of(statement(3, 9)))):
+            entry = LOG.entries[int(row["index"])]
             assert row["balance"] == format_nano(entry.credits - entry.debits)
-            assert (row["credits"], row["debits"]) == (format_nano(entry.credits), format_nano(entry.debits))
+            assert row["countSoFar"] == str(entry.count)
+            assert (row["creditsSoFar"], row["debitsSoFar"]) == (
+                format_nano(entry.credits),
+                format_nano(entry.debits),
+            )
 
-    def test_its_rows_say_what_they_are_and_why(self):
-        rows = read(statement_table(statement()))
-        assert [row["type"] for row in rows] == [OPEN, *[DELTA] * 4, SEAL, *[DELTA] * 3]
-        assert [row["reason"] for row in rows[:3]] == ["", "number 1", "number 2"]
+    @pytest.mark.parametrize("index", [3, 4, 6, 7, 8])
+    def test_a_row_is_that_of_a_receipt_of_the_delta_under_the_same_checkpoint(self, index):
+        verified = verify_statement(json.dumps(LOG.statement(3, 9, "full", opened=True)), KEYS)
+        [delta] = [one for one in deltas_of(verified) if one.entry.index == index]
+        assert delta == verify_receipt(receipt(index, LOG), KEYS)
 
-    def test_a_light_one_is_refused(self):
-        with refused("incomplete-period"):
-            statement_table(statement(mode="light"))
+    def test_a_light_one_is_misuse(self):
+        with refused("usage"):
+            deltas_of(statement(mode="light"))
 
     def test_a_period_without_entries_is_a_header(self):
-        assert len([*statement_table(statement(4, 4))]) == 1
+        assert len([*delta_table(deltas_of(statement(4, 4)))]) == 1
 
 
 class TestReceipts:
     def test_they_say_whose_they_are_and_under_which_checkpoint(self):
         verified = verify_receipt(receipt(7, LOG), KEYS)
-        [row] = read(receipts_table([verified]))
-        assert tuple(row) == RECEIPT_COLUMNS
+        [row] = read(delta_table([verified]))
+        assert tuple(row) == COLUMNS
         assert (row["origin"], row["customerId"], row["size"]) == (LOG.origin, "c1", "12")
         assert row["root"] == LOG.tree.root(12).hex()
         assert (row["index"], row["reason"]) == ("7", "number 7")
 
     def test_without_details_and_customer_these_cells_are_empty(self):
-        [row] = read(receipts_table([of_details(None, customer=None)]))
+        [row] = read(delta_table([of_details(None, customer=None)]))
         assert [row[name] for name in ("customerId", "reason", "referenceId", "metadata")] == [""] * 4
 
     def test_metadata_are_their_canonical_json(self):
         value = {"reason": "r", "metadata": {"b": [1, 0.5], "a": 'x"y'}}
-        [row] = read(receipts_table([of_details(value)]))
+        [row] = read(delta_table([of_details(value)]))
         assert json.loads(row["metadata"]) == value["metadata"]
 
     def test_each_is_one_line_of_utf_8(self):
         value = {"reason": "a\r\nb\x00é", "referenceId": "\u2028", "metadata": {"\n": "\n"}}
-        lines = [*receipts_table([of_details(value)] * 2)]
+        lines = [*delta_table([of_details(value)] * 2)]
         assert len(lines) == 3
         assert "".join(lines).encode().decode().splitlines() == [line.removesuffix("\r\n") for line in lines]
 
     def test_there_is_no_table_without_its_header(self):
-        assert len([*receipts_table([])]) == 1
+        assert len([*delta_table([])]) == 1
 
 
 class TestFormulas:
@@ -105,30 +122,30 @@ class TestFormulas:
         ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20x", "=cmd|' /C calc'!A0"],
     )
     def test_what_would_begin_one_gets_an_apostrophe(self, text):
-        [row] = read(receipts_table([of_details({"reason": text})]))
+        [row] = read(delta_table([of_details({"reason": text})]))
         assert row["reason"] == f"'{text}"
 
     @pytest.mark.parametrize("first", ["\t", "\r", "\n"])
     def test_tab_and_line_ends_are_written_as_escapes(self, first):
-        [row] = read(receipts_table([of_details({"reason": f"{first}=1"})]))
+        [row] = read(delta_table([of_details({"reason": f"{first}=1"})]))
         assert row["reason"] == json.dumps(first)[1:-1] + "=1"
 
     @pytest.mark.parametrize("text", ['a",=1', "a;=1", "a|@x", "a'-1", "a;-1", '"=1'])
     def test_behind_what_may_end_a_cell_too(self, text):
-        [row] = read(receipts_table([of_details({"reason": text})]))
+        [row] = read(delta_table([of_details({"reason": text})]))
         assert row["reason"] == re.sub(r"(?=[=@-])", "'", text)
 
     @pytest.mark.parametrize("text", ["a-b", "a - b", "1+1", "x@y.example", "a=b", "", "'", "plain", "日本"])
     def test_other_texts_stay_as_they_are(self, text):
-        [row] = read(receipts_table([of_details({"reason": text})]))
+        [row] = read(delta_table([of_details({"reason": text})]))
         assert row["reason"] == text
 
     def test_a_negative_amount_stays_a_number(self):
-        [row] = read(receipts_table([of_details(None, amount=-12_500_000_000)]))
+        [row] = read(delta_table([of_details(None, amount=-12_500_000_000)]))
         assert row["amount"] == "-12.5"
 
     def test_unit_and_customer_are_texts_of_a_sender_too(self):
-        [row] = read(receipts_table([of_details(None, unit="=1+1", customer="@x")]))
+        [row] = read(delta_table([of_details(None, unit="=1+1", customer="@x")]))
         assert (row["unit"], row["customerId"]) == ("'=1+1", "'@x")
 
 
@@ -141,7 +158,7 @@ TEXTS = st.lists(PIECES, max_size=8).map("".join) | st.text(st.characters(exclud
 @example(reason='",=1', reference=";=1", unit='"=1', customer="\t=1", metadata={"=1": "=1"})
 def test_no_cell_begins_a_formula_whatever_the_separator(reason, reference, unit, customer, metadata):
     value = {"reason": reason, "referenceId": reference, "metadata": metadata}
-    text = "".join(receipts_table([of_details(value, unit, customer)]))
+    text = "".join(delta_table([of_details(value, unit, customer)]))
     [row] = read([text])
     assert {name: cell for name, cell in row.items() if name not in NUMBERS and cell[:1] in {*FORMULAS}} == {}
     assert all(NUMBER.fullmatch(row[name]) for name in NUMBERS - {"adjusts"})

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import click
 
-from counterfoil.cli.files import read_input
+from counterfoil.cli.files import read_input, require_different
 from counterfoil.cli.output import hint
 from counterfoil.core.encoding import decode_utf8
 from counterfoil.core.reference import check_tenant
@@ -152,6 +152,18 @@ def check_output(place: Place, path: Path) -> None:
         raise EngineError("usage", f"{path} belongs to the store")
     if target.is_relative_to(place.keys.resolve()):
         raise EngineError("usage", f"{path} is in the key folder")
+
+
+def check_outputs(place: Place, *names: str | None) -> None:
+    """Check the files that a command is to write, of which None is written nowhere.
+
+    Raises:
+        EngineError: `usage`, where one of them is named twice, or as `check_output`.
+    """
+    named = [Path(name) for name in names if name is not None]
+    for path in named:
+        check_output(place, path)
+    require_different(named)
 
 
 def open_place(place: Place, *, create: bool = False) -> Store:

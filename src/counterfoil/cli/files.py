@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -79,6 +79,20 @@ def read_input(name: str, bytes_max: int, *, follow: bool = True) -> bytes:
     if len(data) > bytes_max:
         raise TooLargeError(f"{name} has over {bytes_max} bytes")
     return data
+
+
+def require_different(paths: Iterable[Path]) -> None:
+    """Check that files to be written are different ones: of two the second would replace the first.
+
+    Raises:
+        EngineError: `usage`, where two are the same, by whatever names.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        target = os.path.realpath(path)
+        if target in seen:
+            raise EngineError("usage", f"{path} is to be written twice: give each its own name")
+        seen.add(target)
 
 
 def write_output(path: Path, data: bytes) -> None:

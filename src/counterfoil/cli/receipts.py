@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, output_option, place_options
+from counterfoil.cli.context import Place, check_outputs, open_engine, output_option, place_options
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, escape_json, plural, put, say
 from counterfoil.core.report import format_report
@@ -37,20 +37,20 @@ def receipt(
 
     Whoever holds it and the operator's key verifies it offline, now and in ten years.
     """
+    check_outputs(place, output, page)
     with open_engine(place) as engine:
         proven = engine.receipt(record_id)
         keys = engine.operator.keys
+    shown = None if page is None else format_report(proven.receipt, keys)
     if tlog_proof is not None:
         folder = make_folder(Path(tlog_proof))
         write_output(folder / f"{proven.record_id}.tlog-proof", proven.tlog_proof.encode("utf-8"))
         write_output(folder / f"{proven.record_id}.entry", proven.data)
-    if page is not None:
-        check_output(place, Path(page))
-        write_output(Path(page), format_report(proven.receipt, keys))
+    if page is not None and shown is not None:
+        write_output(Path(page), shown)
     if output is None:
         put(escape_json(proven.receipt.decode("utf-8")).encode("utf-8") + b"\n")
     else:
-        check_output(place, Path(output))
         write_output(Path(output), proven.receipt)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, output_option, place_options
+from counterfoil.cli.context import Place, check_outputs, open_engine, output_option, place_options
 from counterfoil.cli.files import write_output
 from counterfoil.cli.output import escape_json, hint, put
 from counterfoil.cli.periods import period_options
 from counterfoil.core.report import format_report
 from counterfoil.core.statement_verify import verify_statement
-from counterfoil.core.table import statement_table
+from counterfoil.core.table import delta_table, deltas_of
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.windows import Window
 
@@ -29,7 +29,7 @@ from counterfoil.engine.windows import Window
 @click.option(
     "--full", is_flag=True, help="With every entry of the period, not the first and the last alone."
 )
-@click.option("--csv", "table", metavar="FILE", help="Write its entries there too, as a table; with --full.")
+@click.option("--csv", "table", metavar="FILE", help="Write its deltas there too, as a table; with --full.")
 @click.option("--html", "page", metavar="FILE", help="Write it there too, as a page for people.")
 @output_option
 @place_options
@@ -49,21 +49,24 @@ def statement(
     """
     if table is not None and not full:
         raise click.UsageError("--csv goes with --full: a light statement has not every entry")
-    for name in filter(None, (output, table, page)):
-        check_output(place, Path(name))
+    check_outputs(place, output, table, page)
     with open_engine(place) as engine:
         stated = engine.statement(customer, window, now=HostClock()(), full=full)
         keys = engine.operator.keys
+    # All of it is made before any of it is written, so that a refusal leaves no part of it behind.
+    files: dict[str, bytes] = {}
     if table is not None:
         # Only what verifies is shown.
         verified = verify_statement(stated.document, keys, customer_id=customer, allow_provisional=True)
-        write_output(Path(table), "".join(statement_table(verified)).encode("utf-8"))
+        files[table] = "".join(delta_table(deltas_of(verified))).encode("utf-8")
     if page is not None:
-        write_output(Path(page), format_report(stated.document, keys, allow_provisional=True))
+        files[page] = format_report(stated.document, keys, allow_provisional=True)
+    if output is not None:
+        files[output] = stated.document
+    for name, data in files.items():
+        write_output(Path(name), data)
     if output is None:
         put(escape_json(stated.document.decode("utf-8")).encode("utf-8") + b"\n")
-    else:
-        write_output(Path(output), stated.document)
     if not stated.is_final:
         hint(
             f"the period goes on: it is complete through {stated.sealed_at}, and verified with --allow-provisional"

@@ -14,6 +14,7 @@ from typing import Final
 
 import click
 
+from counterfoil.cli.delta_table import DeltaTable
 from counterfoil.cli.documents import (
     HEAD_BYTES,
     REPORT_HEAD_BYTES,
@@ -34,7 +35,6 @@ from counterfoil.cli.findings import (
 )
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, json_option, plural, quoted, say, worst
-from counterfoil.cli.receipt_table import ReceiptTable
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.crosscheck import CrossCheck, Proof
 from counterfoil.core.dispute import Dispute, proofs_of, verify_dispute
@@ -70,7 +70,10 @@ _PAGE_SUFFIXES: Final = (".html", ".htm")
     help="Take statements of a period that goes on, complete through some instant before its end.",
 )
 @click.option(
-    "--csv", "table", metavar="FILE", help="Where all of it holds, write the receipts there too, as a table."
+    "--csv",
+    "table",
+    metavar="FILE",
+    help="Where all of it holds, write the deltas of receipts and full statements there too, as a table.",
 )
 @json_option
 def verify(
@@ -88,7 +91,7 @@ def verify(
     It needs no network and no store, only the files and the keys that you trust. FILE is a receipt, a statement, a dispute packet, an HTML page with one of the first two in it, a checkpoint, or a tlog-proof with its record beside it as .entry; - is standard input. Of DIR
     every .json, .checkpoint and .tlog-proof is verified, and every .html that is such a page, in subfolders too. Several files of one log are held against each other.
     """
-    rows = None if table is None else ReceiptTable(table)
+    rows = None if table is None else DeltaTable(table)
     check = _Check(read_keys(keys), origin, customer, allow_provisional, rows)
     passed = 0
     refusals: list[CounterfoilError] = []
@@ -180,7 +183,7 @@ class _Check:
     origin: str | None
     customer: str | None
     allow_provisional: bool
-    table: ReceiptTable | None = None
+    table: DeltaTable | None = None
     receipts: int = 0
     statements: int = 0
     # Of the statements, those of dispute packets.
@@ -262,14 +265,14 @@ class _Check:
     ) -> Finding:
         """Hold a document that verified against those before it, and count it."""
         self.seen.take(name, *proofs_of(document))
+        if self.table is not None:
+            self.table.take(verified)
         self.nameless += verified.customer_id is None
         if isinstance(verified, VerifiedStatement):
             self.statements += 1
             self.light += verified.mode == LIGHT
             return describe_statement(verified)
         self.receipts += 1
-        if self.table is not None:
-            self.table.take(verified)
         return describe_receipt(verified, kind)
 
     def _dispute(self, name: str, dispute: Dispute) -> Finding:
@@ -285,6 +288,8 @@ class _Check:
         self.statements += 1
         self.disputes += 1
         self.nameless += statement.customer_id is None
+        if self.table is not None:
+            self.table.take(statement, *verified.receipts)
         return describe_dispute(verified)
 
     def _checkpoint(self, name: str, checkpoint: Checkpoint) -> Finding:

@@ -46,7 +46,7 @@ from counterfoil.core.encoding import (
 )
 from counterfoil.core.receipt import Receipt, Verified, receipt_from, verify_receipt
 from counterfoil.core.statement import FULL, Statement, statement_from
-from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
+from counterfoil.core.statement_verify import VerifiedStatement, require_full, verify_statement
 from counterfoil.core.timestamp import parse_time_or_date
 from counterfoil.errors import MalformedError, TooLargeError, VerificationError
 from counterfoil.limits import COMPARISON_WINDOW_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
@@ -116,12 +116,9 @@ def compare_period(
         window_seconds: how far apart the times of two charges without a common reference may be.
 
     Raises:
-        VerificationError: `incomplete-period`, where the statement is a light one.
+        EngineError: `usage`, where the statement is a light one.
     """
-    if statement.mode != FULL:
-        raise VerificationError(
-            "incomplete-period", "a light statement has not every entry of its period: a full one has"
-        )
+    require_full(statement)
     return compare(charges_of(statement.inside), rows, window_seconds=window_seconds)
 
 

@@ -22,7 +22,7 @@ from counterfoil.core.movement import Movement
 from counterfoil.core.receipt import ProvenEntry, verify_customer
 from counterfoil.core.statement import FULL, Statement, parse_statement
 from counterfoil.core.timestamp import parse_time
-from counterfoil.errors import VerificationError
+from counterfoil.errors import EngineError, VerificationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,16 @@ class VerifiedStatement(Movement):
     checkpoint: Checkpoint
     items: tuple[ProvenEntry, ...]
     inside: tuple[ProvenEntry, ...]
+
+
+def require_full(statement: VerifiedStatement) -> None:
+    """Refuse a light statement where every entry of the period is needed.
+
+    Raises:
+        EngineError: `usage`: the statement holds what it says, and whoever asks needs another one.
+    """
+    if statement.mode != FULL:
+        raise EngineError("usage", "a light statement has not every entry of its period: a full one has")
 
 
 def verify_statement(

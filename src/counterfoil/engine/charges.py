@@ -9,8 +9,8 @@ is as absent:
 Amounts are in the sense of a delta: what was used up is negative, unless the caller turns all signs.  They have a decimal
 point: what a comma means is not guessed.  A date stays a date, and stands for its whole day.
 
-Some rows are no charges and are counted: those whose amount is zero, and those with neither amount nor reference, as the
-seals in the table of a statement.  A row that does not read refuses the file: the sums of a part would say nothing.
+Some rows are no charges and are counted: those whose amount is zero, and those with neither amount nor reference.  A row
+that does not read refuses the file: the sums of a part would say nothing.
 
 Source: docs/cli.md#counterfoil-compare, docs/spec/conventions.md for amounts and times as a sender writes them.
 """

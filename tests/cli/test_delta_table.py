@@ -1,16 +1,19 @@
-"""`verify --csv`: the receipts that hold as a table, each record once, and nothing else replaced."""
+"""`verify --csv`: the deltas that were proven as a table, each once, and nothing else replaced."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from counterfoil.core.table import RECEIPT_COLUMNS
+from counterfoil.core.table import COLUMNS
 from tests.cli.conftest import record_id, rewrite
+from tests.cli.test_verify import OF_LOGS
+from tests.core.test_dispute import ELSEWHERE
 
 KEY = ("--key", "operator.vkey")
-HEADER = f"{','.join(RECEIPT_COLUMNS)}\r\n".encode()
+HEADER = f"{','.join(COLUMNS)}\r\n".encode()
 
 
 def rows(name="r.csv"):
@@ -59,10 +62,29 @@ class TestTable:
             [row] = rows()
             assert (row["customerId"], row["reason"]) == ("cust_001", "api_call")
 
-    def test_entries_of_statements_are_not_in_it(self, kept):
+    def test_it_has_the_deltas_of_full_statements_and_of_their_pages(self, kept):
         years = ("--from", "2020-01-01", "--to", "2100-01-01")
-        kept("statement", "cust_001", *years, "--full", "-o", "s.json")
+        kept("statement", "cust_001", *years, "--full", "-o", "s.json", "--html", "s.html", "--csv", "o.csv")
+        for names in (["s.json"], ["s.html"], ["receipt.json", "s.json"], ["s.json", "receipt.json"]):
+            assert kept("verify", *names, *KEY, "--allow-provisional", "--csv", "r.csv").status == 0
+            assert Path("r.csv").read_bytes() == Path("o.csv").read_bytes()
+        assert [row["amount"] for row in rows()] == ["500", "-12.5"]
+
+    def test_a_light_statement_adds_nothing_since_it_has_not_all(self, kept):
+        kept("statement", "cust_001", "--from", "2020-01-01", "--to", "2100-01-01", "-o", "s.json")
         assert kept("verify", "s.json", *KEY, "--allow-provisional", "--csv", "r.csv").status == 0
+        assert Path("r.csv").read_bytes() == HEADER
+
+    def test_it_has_what_both_parts_of_a_dispute_packet_prove(self, cf):
+        # The period has 3 to 8; 9 and 2 are proven as what is elsewhere in the log.
+        Path("d.json").write_text(json.dumps(ELSEWHERE))
+        assert cf("verify", "d.json", "--key", OF_LOGS, "--csv", "r.csv").status == 0
+        assert [row["index"] for row in rows()] == ["2", "3", "4", "6", "7", "8", "9"]
+
+    def test_what_opens_and_what_seals_has_no_row(self, kept):
+        for index in (0, 3):
+            kept("receipt", record_id(kept, index), "-o", f"{index}.json")
+        assert kept("verify", "0.json", "3.json", *KEY, "--csv", "r.csv").status == 0
         assert Path("r.csv").read_bytes() == HEADER
 
     def test_with_json_it_is_the_same(self, receipts):
