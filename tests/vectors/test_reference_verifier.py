@@ -99,7 +99,7 @@ class Mutator:
             rows = text.split("\n")
             self.swap(rows)
             return "\n".join(rows)
-        if choice == 4 and text.isdigit():
+        if choice == 4 and text.isascii() and text.isdigit():
             return str(int(text) + self.chance.choice([-1, 1, 10**18]))
         return self.chance.choice(self.corpus)
 
