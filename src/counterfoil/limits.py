@@ -56,6 +56,9 @@ STATEMENT_ITEMS_MAX: Final = 10_000
 PACK_LINE_BYTES_MAX: Final = 262_144
 # Of a delta's line at most 17,100 bytes can be compressed away, and 96 are random: salt, commitment and key.
 PACK_EXPANSION_MAX: Final = 200
+# Lines of a pack that say nothing: a file that has more of them was not damaged, it is none.  Each takes a few
+# microseconds, and compressed they cost nothing to send.
+PACK_STRAY_LINES_MAX: Final = 1_000
 # A dispute is read whole: the largest full statement, and as much again for rows, differences and receipts.
 DISPUTE_BYTES_MAX: Final = 67_108_864
 # Ten rows of the other party for each entry of the largest statement; matching them takes seconds.

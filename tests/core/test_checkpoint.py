@@ -175,6 +175,25 @@ class TestKeys:
                 keys.verify(sign_checkpoint("solo", 1, ROOT, signer))
 
 
+class TestVerifiedPart:
+    def test_it_has_the_lines_of_the_given_keys_alone(self):
+        both = KeySet([OPERATOR_KEY, verifier_key(ORIGIN, STRANGER.public_key)])
+        witness = SignatureLine("witness.example", b"wxyz", bytes(72))
+        ours, theirs = CHECKPOINT.signatures[0], signature_line(CHECKPOINT.text, ORIGIN, STRANGER)
+        padded = parse_checkpoint(format_note(Note(CHECKPOINT.text, (theirs, witness, ours))))
+        assert KEYS.verified_part(padded) == CHECKPOINT
+        found = both.verified_part(padded)
+        assert found.signatures == (theirs, ours)
+        assert parse_checkpoint(found.note) == found
+
+    def test_there_is_none_of_a_checkpoint_that_does_not_verify(self):
+        bad = SignatureLine(ORIGIN, CHECKPOINT.signatures[0].key_id, bytes(64))
+        with refused("bad-signature"):
+            KEYS.verified_part(parse_checkpoint(format_note(Note(CHECKPOINT.text, (bad,)))))
+        with refused("unknown-key"):
+            KeySet([]).verified_part(CHECKPOINT)
+
+
 class TestMemory:
     def test_what_verified_once_is_known_and_nothing_else_is(self, monkeypatch):
         calls = []

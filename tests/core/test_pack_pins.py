@@ -5,11 +5,12 @@ import gzip
 import pytest
 
 from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.encoding import encode_base64
 from counterfoil.core.pack_audit import verify_pack
 from counterfoil.core.pack_pins import Sighting, by_origin, pins_of_packs, sight_pack
 from counterfoil.core.pack_stream import split_lines
 from tests.core.common import code_of
-from tests.core.logs import KEYS, Log, ended, pack_of
+from tests.core.logs import KEYS, Log, pack_of
 from tests.core.test_pack_audit import written
 from tests.core.test_statement import STRANGER
 
@@ -61,16 +62,48 @@ class TestSighting:
     def test_of_a_pack_that_cannot_be_read_on_it_has_the_logs_before(self):
         first, second = sorted((EARLY, SOLE), key=lambda log: log.origin)
         packed = gzip.compress(b"\n".join(written(pack_of(first, second))))
-        assert list(sight_pack(split_lines([packed[:-9]]), KEYS)) == [first.origin]
-        lines = [*first.lines(), *second.lines()[:2], b"x"]
-        assert list(sight_pack(written(ended(pack_of()[:-1] + lines)), KEYS)) == [first.origin]
-        assert sight_pack([], KEYS) == {}
+        # Of the second the checkpoint was not read yet.
+        assert list(sight_pack(split_lines([packed[: len(packed) * 2 // 3]]), KEYS)) == [first.origin]
+        lines = written(pack_of(first, second))
+        place = len(first) + 5
+        assert list(sight_pack([*lines[:place], "x" * 262_145, *lines[place:]], KEYS)) == [first.origin]
+        assert sight_pack([], KEYS) == sight_pack([b"x", *written(pack_of(first))[1:]], KEYS) == {}
+
+    def test_what_stands_behind_a_line_that_is_none_is_seen_as_it_is_judged(self):
+        first, second = sorted((EARLY, SOLE), key=lambda log: log.origin)
+        lines = pack_of(first, second)
+        for place in range(1, len(lines) - 1):
+            spoiled = written([*lines[:place], b"x", *lines[place:]])
+            assert set(sight_pack(spoiled, KEYS)) == {first.origin, second.origin}
+        assert list(sight_pack(written([*lines[:-1], {"end": {}}, *LATE.lines()]), KEYS)) == [
+            first.origin,
+            second.origin,
+        ]
+
+    def test_behind_too_many_of_them_nothing_is_seen(self):
+        first, second = sorted((EARLY, SOLE), key=lambda log: log.origin)
+        for count, logs in ((1_000, [first, second]), (1_001, [first])):
+            lines = pack_of([*first.lines(), *[b""] * count], second)
+            assert list(sight_pack(written(lines), KEYS)) == [log.origin for log in logs]
+
+    def test_of_what_carriers_add_to_a_checkpoint_it_has_nothing(self):
+        note = EARLY.note + f"— somebody {encode_base64(bytes(60))}\n"
+        [seen] = sight_pack(written(pack_of([*EARLY.lines()[:-1], {"checkpoint": note}])), KEYS).values()
+        assert seen.newest.note == EARLY.note
 
 
 class TestPins:
     def test_an_earlier_and_a_later_pack_hold_in_either_order(self):
         assert verdicts(pack_of(EARLY), pack_of(LATE)) == ["ok", "ok"]
         assert verdicts(pack_of(LATE), pack_of(EARLY), pack_of(LATE)) == ["ok", "ok", "ok"]
+
+    @pytest.mark.parametrize("log", [EARLY, SOLE])
+    def test_a_line_that_is_none_hides_no_second_history(self, log):
+        first, second = sorted((EARLY, SOLE), key=lambda log: log.origin)
+        lines = pack_of(first, second)
+        lines.insert(lines.index({"log": log.origin}), {})
+        lines.insert(lines.index({"log": log.origin}) + 2, {})
+        assert "fork" in verdicts(lines, pack_of(OTHER_LATE))
 
     @pytest.mark.parametrize(
         ("one", "other"),

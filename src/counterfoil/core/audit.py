@@ -32,7 +32,7 @@ class AuditReport:
         origin: the log.
         entries: entries that were recomputed.
         deltas: how many of them are deltas.
-        checkpoints: checkpoints whose signature and root hold.
+        checkpoints: sizes of which there is a checkpoint whose signature and root hold.
         details_checked: details that open their commitment.
         details_absent: commitments without details: erased or withheld, so not checked.
         unknown_types: entries of types that this version does not know.
@@ -215,7 +215,7 @@ class LogAudit:
             self._details_absent += 1
 
     def checkpoint(self, note: bytes | str) -> Checkpoint:
-        """Take the checkpoint that covers exactly the entries so far.
+        """Take the checkpoint that covers exactly the entries so far; return it as it reads.
 
         Raises:
             MalformedError: where it is no checkpoint (step 6).
@@ -224,8 +224,8 @@ class LogAudit:
                 size (step 9).
         """
         # Step 6: it reads and is signed.
-        checkpoint = parse_checkpoint(note)
-        self._keys.verify(checkpoint)
+        found = parse_checkpoint(note)
+        checkpoint = self._keys.verified_part(found)
         # Step 7: it is of this log and this size.
         _require_origin(checkpoint, self._origin)
         self._grow()
@@ -241,12 +241,13 @@ class LogAudit:
         for other in (self._last, self._held.get(checkpoint.size)):
             if other is not None and other.size == checkpoint.size and other.root != checkpoint.root:
                 raise _fork(other, checkpoint)
+        # A line that stands twice is one checkpoint.
+        self._checkpoints += self._last is None or self._last.size < checkpoint.size
         self._last = checkpoint
         if self._hold_against(checkpoint):
             self._newest = checkpoint
             self._sealed = self._previous
-        self._checkpoints += 1
-        return checkpoint
+        return found
 
     def _hold_against(self, checkpoint: Checkpoint) -> bool:
         """Return whether the entries so far give a checkpoint's root; the first that they do not give is remembered."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from counterfoil.core.encoding import decode_base64, decode_integer, encode_base64, excerpt
@@ -153,6 +153,21 @@ class KeySet:
         if len(self._verified) >= _REMEMBERED_MAX:
             self._verified.clear()
         self._verified.add(digest)
+
+    def verified_part(self, checkpoint: Checkpoint) -> Checkpoint:
+        """Verify a checkpoint; return it with the lines that were verified, and no others.
+
+        Whoever carries a note can add lines of any name to it, up to its bound.  What is kept of many is kept without.
+
+        Raises:
+            VerificationError: as `verify`.
+        """
+        self.verify(checkpoint)
+        if len(checkpoint.signatures) == 1:
+            return checkpoint
+        known = {(key.name, key.key_id) for key in self.keys_of(checkpoint.origin)}
+        lines = tuple(line for line in checkpoint.signatures if (line.name, line.key_id) in known)
+        return replace(checkpoint, note=format_note(Note(checkpoint.text, lines)), signatures=lines)
 
 
 def key_lines(text: str) -> list[str]:

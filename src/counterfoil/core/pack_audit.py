@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import JsonValue
 from counterfoil.core.pack import (
     COUNTED,
+    INNER,
     Lines,
     at_line,
     bounded_line,
@@ -28,7 +28,7 @@ from counterfoil.core.pack import (
     read_line,
     read_origin,
 )
-from counterfoil.core.pack_keys import settle
+from counterfoil.core.pack_keys import SecondReading
 from counterfoil.core.pack_log import PackLog
 from counterfoil.core.pack_pins import Pins
 from counterfoil.errors import (
@@ -37,9 +37,7 @@ from counterfoil.errors import (
     VerificationError,
     worst_exit,
 )
-
-# A line that begins so begins no log and ends no pack, whatever follows: a log that is passed over is passed over faster.
-_INNER: Final = (b'{"details"', b'{"entry"', b'{"checkpoint"')
+from counterfoil.limits import PACK_STRAY_LINES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +103,7 @@ def verify_pack(read: Callable[[], Lines], keys: KeySet, *, held: Pins | None = 
     """
     *findings, whole = audit_pack(read, keys, held=held)
     assert isinstance(whole, PackFinding)  # noqa: S101  -- audit_pack ends with it
-    # Those that had to wait for a second read came last.
-    logs = sorted((one for one in findings if isinstance(one, LogFinding)), key=lambda one: one.number)
+    logs = [one for one in findings if isinstance(one, LogFinding)]
     refusals = [one.found for one in logs if isinstance(one.found, CounterfoilError)]
     if whole.fault is not None:
         refusals.append(whole.fault)
@@ -125,8 +122,7 @@ def audit_pack(
     Memory is some 10 bytes at most for each delta of the log that is being read, and constant beside that.
 
     Args:
-        read: gives the lines from the beginning.  It is called a second time where two keys of a log may be equal;
-            the findings of such logs come behind the others.
+        read: gives the lines from the beginning.  It is called a second time where two keys of a log may be equal.
         keys: the keys that the auditor trusts, never from the pack.
         held: checkpoints that the auditor kept from before, by origin; a log must extend all of its own.
 
@@ -156,7 +152,7 @@ def audit_share(
         share: number of this share from 0, and how many there are; those logs are its own whose number leaves it as the
             remainder.  Only `whole_of` all shares is a verdict on the pack.
     """
-    reading = _Reading(keys, held or {}, share)
+    reading = _Reading(keys, held or {}, share, SecondReading(read))
     for line in _received(read, reading.fail):
         if (finding := reading.take(line)) is not None:
             yield finding
@@ -164,15 +160,6 @@ def audit_share(
             break
     if (finding := reading.finish()) is not None:
         yield finding
-    if reading.suspected:
-        # Where it fails this time, the suspects are not all met again.
-        again = _received(read, lambda _: None)
-        refusals = settle(again, {number: log.seen for number, log in reading.suspected.items()})
-        for number, log in reading.suspected.items():
-            refusal = refusals[number]
-            found = log.found if refusal is None else at_line(refusal, log.line)
-            assert found is not None  # noqa: S101  -- it has ended
-            yield LogFinding(number, log.origin, found)
     yield reading.whole()
 
 
@@ -208,12 +195,13 @@ class _Reading:
 
     Attributes:
         over: whether nothing that comes may be judged.
-        suspected: logs that ended and in which two keys may be equal, by number.
     """
 
-    def __init__(self, keys: KeySet, held: Pins, share: tuple[int, int]) -> None:
+    def __init__(self, keys: KeySet, held: Pins, share: tuple[int, int], again: SecondReading) -> None:
         self._keys = keys
         self._held = held
+        self._again = again
+        self._strays = 0
         self._number, self._shares = share
         # Whether the log that is being read is of another share: its lines are nothing to this one.
         self._passing = False
@@ -229,7 +217,6 @@ class _Reading:
         self._claimed: tuple[int, int, int] | None = None
         self._fault: CounterfoilError | None = None
         self.over = False
-        self.suspected: dict[int, PackLog] = {}
 
     def take(self, line: bytes | str) -> LogFinding | None:
         """Take the next line; return the finding of the log that it ends."""
@@ -246,7 +233,7 @@ class _Reading:
         except CounterfoilError as error:
             self._give_up(error, self._line)
             return None
-        if self._passing and data.startswith(_INNER):
+        if self._passing and data.startswith(INNER):
             return None
         return self._judge(data, self._operator)
 
@@ -257,6 +244,9 @@ class _Reading:
             kind, found = read_line(data)
         except CounterfoilError as error:
             self._blame(error)
+            # Whoever passes over a log does not look at those that begin like its lines, so nobody counts them.
+            if not data.startswith(INNER):
+                self._stray()
             return None
         if kind == "log":
             # Lines that stand in no log are counted once, by the first share.
@@ -283,6 +273,7 @@ class _Reading:
                 self._blame(MalformedError(f"log {origin} does not stand behind {self._origin}"))
         except MalformedError as error:
             self._blame(error)
+            self._stray()
             return ended
         self._origin = origin
         if origin in self._held:
@@ -318,14 +309,13 @@ class _Reading:
         return ended
 
     def _close(self) -> LogFinding | None:
-        """End the log that is being read; return its finding, unless that has to wait."""
+        """End the log that is being read; return its finding."""
         log, self._log, self._passing = self._log, None, False
         if log is None:
             return None
         found = log.finish()
-        if log.seen.suspects:
-            self.suspected[log.number] = log
-            return None
+        if log.seen.suspects and (refusal := self._again.settle(log.number, log.seen)) is not None:
+            found = at_line(refusal, log.line)
         return LogFinding(log.number, log.origin, found)
 
     def _blame(self, error: CounterfoilError) -> None:
@@ -337,6 +327,13 @@ class _Reading:
             self._log.refuse(error)
         elif self._fault is None:
             self._fault = error
+
+    def _stray(self) -> None:
+        """Count a line that says nothing: nobody need read on behind any number of them."""
+        self._strays += 1
+        if self._strays > PACK_STRAY_LINES_MAX:
+            error = MalformedError(f"over {PACK_STRAY_LINES_MAX:,} lines are none of those that a pack has")
+            self._give_up(error, self._line)
 
     def fail(self, error: CounterfoilError) -> None:
         """Take that the next line cannot be read."""

@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from counterfoil.core.checkpoint import Checkpoint, KeySet
-from counterfoil.core.pack import Lines
-from counterfoil.core.pack_summary import LogSummary, summarize_pack
+from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
+from counterfoil.core.encoding import JsonValue
+from counterfoil.core.pack import ENTRY, INNER, Lines, bounded_line, read_header, read_line, read_origin
 from counterfoil.errors import CounterfoilError
+from counterfoil.limits import PACK_STRAY_LINES_MAX
 
 Pins = Mapping[str, Sequence[Checkpoint]]
 """By origin, checkpoints that a log has to go on from."""
@@ -43,7 +44,7 @@ def by_origin(checkpoints: Iterable[Checkpoint]) -> dict[str, list[Checkpoint]]:
 
 
 def sight_pack(lines: Lines, keys: KeySet) -> dict[str, Sighting]:
-    """Read a pack once; return by origin what it has of each log, as far as it reads.
+    """Read a pack once; return by origin what it has of each log, as far as its audit judges it.
 
     Nothing is refused here: what is wrong with the pack, its own audit says.  A log is left out whose last checkpoint
     does not verify, or is of entries that are not there: it cannot hold, and a pack of such logs takes no memory.
@@ -51,25 +52,77 @@ def sight_pack(lines: Lines, keys: KeySet) -> dict[str, Sighting]:
     Raises:
         OSError: what the lines raise.
     """
-    found: dict[str, Sighting] = {}
+    reading = _Sight(keys)
     try:
-        for summary in summarize_pack(lines):
-            if isinstance(summary, LogSummary) and (newest := _verified(summary, keys)) is not None:
-                found[summary.origin] = Sighting(summary.entries, newest)
+        for line in lines:
+            reading.take(bounded_line(line))
+            if reading.over:
+                break
     except CounterfoilError:
-        pass
-    return found
+        pass  # a line too long, damaged gzip: nobody judges what follows
+    reading.close()
+    return reading.found
 
 
-def _verified(summary: LogSummary, keys: KeySet) -> Checkpoint | None:
-    newest = summary.newest
-    if newest is None or newest.origin != summary.origin or newest.size > summary.entries:
-        return None
-    try:
-        keys.verify(newest)
-    except CounterfoilError:
-        return None
-    return newest
+class _Sight:
+    """A pack on its way: what it had of its logs so far, and the log that is being read."""
+
+    def __init__(self, keys: KeySet) -> None:
+        self._keys = keys
+        self._begun = False
+        self._origin: str | None = None
+        self._entries = 0
+        self._note: JsonValue = None
+        self._strays = 0
+        self.over = False
+        self.found: dict[str, Sighting] = {}
+
+    def take(self, line: bytes) -> None:
+        """Take the next line.
+
+        Raises:
+            CounterfoilError: where the first says that this is no pack.
+        """
+        if not self._begun:
+            read_header(line)
+            self._begun = True
+        elif line.startswith(ENTRY):
+            self._entries += 1
+        else:
+            self._look(line)
+
+    def _look(self, line: bytes) -> None:
+        """Take a line that may be anything."""
+        try:
+            kind, members = read_line(line)
+            if kind == "log":
+                self.close()
+                self._origin = read_origin(members)
+        except CounterfoilError:
+            # As `core.pack_audit` counts them.
+            self._strays += not line.startswith(INNER)
+            self.over = self._strays > PACK_STRAY_LINES_MAX
+            return
+        self._entries += kind == "entry"
+        if kind == "checkpoint":
+            self._note = members[kind]
+        self.over = kind == "end"
+
+    def close(self) -> None:
+        """End the log that is being read."""
+        newest = self._verified()
+        if newest is not None:
+            self.found[newest.origin] = Sighting(self._entries, newest)
+        self._origin, self._entries, self._note = None, 0, None
+
+    def _verified(self) -> Checkpoint | None:
+        if not isinstance(self._note, str):
+            return None
+        try:
+            newest = self._keys.verified_part(parse_checkpoint(self._note))
+        except CounterfoilError:
+            return None
+        return newest if newest.origin == self._origin and newest.size <= self._entries else None
 
 
 def pins_of_packs(packs: Sequence[Mapping[str, Sighting]], held: Pins) -> Iterator[Pins]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.details import customer_of
@@ -18,6 +17,7 @@ from counterfoil.core.encoding import JsonValue, text_member
 from counterfoil.core.entry import OPEN
 from counterfoil.core.pack import (
     COUNTED,
+    ENTRY,
     Lines,
     at_line,
     bounded_line,
@@ -28,9 +28,6 @@ from counterfoil.core.pack import (
 )
 from counterfoil.core.receipt import read_item
 from counterfoil.errors import CounterfoilError, MalformedError, VerificationError
-
-# How a line with an entry begins; one that is spelled in another way is read as a whole.
-_ENTRY: Final = (b'{"details"', b'{"entry"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ class _Reading:
     def take(self, line: bytes) -> LogSummary | None:
         """Take the next line; return what is said of the log that it ends."""
         log = self._log
-        if log is not None and log.entries and line.startswith(_ENTRY):
+        if log is not None and log.entries and line.startswith(ENTRY):
             log.entries += 1
             return None
         if self._operator is None:
