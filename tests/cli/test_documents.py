@@ -108,6 +108,14 @@ class TestPacks:
         assert packed("verify", name, *KEY).code == "nothing-checked"
 
 
+@pytest.mark.parametrize("name", ["receipt.json", "s.json"])
+def test_whoever_would_audit_a_document_is_told_to_verify_it(kept, name):
+    kept("statement", "cust_001", "--period", "2020-02", "-o", "s.json")
+    outcome = kept("audit", name, *KEY)
+    assert (outcome.status, outcome.code) == (11, "unknown-type")
+    assert "`counterfoil verify`" in outcome.err
+
+
 def of_type(kind, size):
     """So many bytes that name a type and are no JSON."""
     start = b'{"type":' + kind

@@ -146,6 +146,53 @@ class TestInAFolder:
         assert (outcome.status, outcome.code) == (74, "io-error")
 
 
+class TestWrittenByWhoeverVerifies:
+    @pytest.mark.parametrize("name", ["r", "s"])
+    def test_it_is_the_one_that_the_maker_of_the_document_writes(self, pages, name):
+        outcome = pages("verify", f"{name}.json", *VERIFY, "--html", "mine.html")
+        assert outcome == pages("verify", f"{name}.json", *VERIFY)
+        assert outcome.status == 0
+        assert Path("mine.html").read_bytes() == Path(f"{name}.html").read_bytes()
+
+    def test_of_what_is_refused_there_is_none(self, pages):
+        for more in (("--customer", "cust_002"), ("--origin", "another")):
+            assert pages("verify", "s.json", *VERIFY, *more, "--html", "mine.html").code == "wrong-origin"
+        assert pages("verify", "s.json", *VERIFY[:2], "--html", "mine.html").code == "incomplete-period"
+        assert not Path("mine.html").exists()
+
+    @pytest.mark.parametrize(
+        "given", [["r.json", "s.json"], ["f"], ["r.html"], ["notes/4.checkpoint"], ["p"]]
+    )
+    def test_there_is_one_of_one_receipt_or_statement(self, pages, given):
+        Path("f").mkdir()
+        Path("f/r.json").write_bytes(Path("r.json").read_bytes())
+        pages("checkpoints", "cust_001", "-o", "notes")
+        pages("receipt", record_id(pages, 2), "-o", "r.json", "--tlog-proof", "p")
+        outcome = pages("verify", *given, *VERIFY, "--html", "mine.html")
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert not Path("mine.html").exists()
+
+    @pytest.mark.parametrize(
+        "name", ["counterfoil.db", "counterfoil-keys/signing-key.pem", "r.json", "x.html", "link"]
+    )
+    def test_it_replaces_a_page_and_nothing_else(self, pages, name):
+        Path("x.html").write_text("<html>")
+        Path("link").symlink_to("r.html")
+        before = Path(name).read_bytes()
+        outcome = pages("verify", "s.json", *VERIFY, "--html", name)
+        assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
+        assert Path(name).read_bytes() == before
+        assert pages("verify", "s.json", *VERIFY, "--html", "r.html").status == 0
+        assert Path("r.html").read_bytes() == Path("s.html").read_bytes()
+
+    def test_table_and_page_are_two_files(self, pages):
+        outcome = pages("verify", "s.json", *VERIFY, "--html", "mine", "--csv", "./mine")
+        assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
+        assert pages("verify", "s.json", *VERIFY, "--html", "m.html", "--csv", "m.csv").status == 0
+        assert Path("m.html").exists()
+        assert Path("m.csv").exists()
+
+
 def test_another_page_is_refused(kept):
     Path("x.html").write_text("<html>")
     assert kept("verify", "x.html", *VERIFY).code == "malformed"

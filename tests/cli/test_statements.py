@@ -14,6 +14,8 @@ from counterfoil.engine.windows import Window
 from counterfoil.errors import TooLargeError
 from counterfoil.storage.memory import MemoryStore
 from tests.cli.conftest import record_id, rewrite
+from tests.cli.test_verify import OF_LOGS
+from tests.core.logs import Log
 from tests.support import OPERATOR, SECOND, START, FakeClock, delta, seeded
 
 KEY = str(OPERATOR.verifier_key)
@@ -141,6 +143,10 @@ class TestStatement:
         assert "--allow-provisional" in outcome.err
         outcome = kept(*VERIFY)
         assert (outcome.status, outcome.code) == (11, "incomplete-period")
+        assert "hint: " in outcome.err
+        assert "--allow-provisional" in outcome.err
+        [finding, _] = kept(*VERIFY, "--json").findings
+        assert outcome.err.count(finding["facts"]["through"]) == 1
         outcome = kept(*VERIFY, "--allow-provisional")
         assert outcome.status == 0
         assert "provisional, complete through 20" in outcome.lines[0]
@@ -178,7 +184,8 @@ class TestVerify:
     def test_the_verdict_says_what_the_period_adds_up_to(self, stated):
         outcome = stated(*VERIFY)
         assert (outcome.status, outcome.err) == (0, "")
-        assert outcome.lines[0] == "verified  s.json  statement, light, final; customer cust_001"
+        assert outcome.lines[0].startswith("verified  s.json  statement, light, final; customer cust_001 ")
+        assert outcome.lines[1].endswith(" (by time of recording)")
         assert [line.split("  ")[-1].strip() for line in outcome.lines[2:7]] == [
             "0 EUR",
             "500 EUR",
@@ -186,9 +193,38 @@ class TestVerify:
             "487.5 EUR",
             "2",
         ]
-        assert "a full statement adds" in outcome.lines[7]
+        assert "are taken on trust" in outcome.lines[7]
         assert "0 receipts and 1 statement under 1 checkpoint of 1 log" in outcome.lines[8]
-        assert "what 1 light statement leaves out" in outcome.lines[9]
+        assert "what is not in 1 light statement" in outcome.lines[9]
+
+    @pytest.mark.parametrize(("entries", "mode", "trusted"), [
+        ((3, 9), "light", True), ((3, 6), "light", True), ((3, 5), "light", False), ((3, 4), "light", False), ((4, 4), "light", False),
+        ((3, 9), "full", False),
+    ])  # fmt: skip
+    def test_what_is_taken_on_trust_is_said_where_anything_is(self, cf, entries, mode, trusted):
+        Path("s.json").write_text(json.dumps(Log(12, seals={5}).statement(*entries, mode)))
+        outcome = cf("verify", "s.json", "--key", OF_LOGS)
+        assert outcome.status == 0
+        assert ("are taken on trust" in outcome.out) is trusted
+        assert ("what is not in 1 light statement" in outcome.out) is trusted
+
+    def test_a_customer_that_nobody_named_was_not_compared(self, stated):
+        for names in (["s.json"], ["receipt.json"]):
+            line = ("verify", *names, "--key", "operator.vkey")
+            assert stated(*line).lines[0].endswith("; customer cust_001 (named in the file, not compared)")
+            assert stated(*line, "--customer", "cust_001").lines[0].endswith("; customer cust_001")
+
+    def test_of_a_period_before_the_log_it_says_when_the_log_begins(self, kept):
+        kept("statement", "cust_001", "--period", "2020-02", "-o", "s.json")
+        [opened] = json.loads(Path("s.json").read_text())["items"]
+        begins = f"; the log begins behind the period, at {opened['entry']['recordedAt']}; "
+        assert begins in kept(*VERIFY).lines[0]
+
+    def test_of_a_period_without_entries_within_the_log_it_says_nothing_of_that(self, cf):
+        Path("s.json").write_text(json.dumps(Log(12, seals={5}).statement(4, 4, "full")))
+        outcome = cf("verify", "s.json", "--key", OF_LOGS)
+        assert outcome.status == 0
+        assert "the log begins" not in outcome.out
 
     def test_json_says_the_same(self, stated):
         finding, last = stated(*VERIFY, "--json").findings
@@ -212,6 +248,13 @@ class TestVerify:
         rewrite("s.json", change)
         outcome = stated(*VERIFY)
         assert (outcome.status, outcome.code) == (status, code)
+
+    def test_one_of_which_an_entry_is_missing_is_not_taken_as_provisional_either(self, stated):
+        rewrite("s.json", lambda s: s["items"].pop())
+        for more in ((), ("--allow-provisional",)):
+            outcome = stated(*VERIFY, *more)
+            assert outcome.code == "incomplete-period"
+            assert "--allow-provisional" not in outcome.err
 
     def test_the_caller_may_name_origin_and_customer(self, stated):
         assert stated(*VERIFY, "--customer", "cust_001").status == 0

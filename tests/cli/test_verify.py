@@ -51,7 +51,7 @@ class TestReceipts:
         assert outcome.lines[0].startswith(
             "verified  receipt.json  delta -12.5 EUR, index 2 of 4, recorded 20"
         )
-        assert outcome.lines[0].endswith("; customer cust_001")
+        assert "; customer cust_001" in outcome.lines[0]
         assert outcome.lines[1] == "1 verified, 0 refused; 1 receipt under 1 checkpoint of 1 log"
         assert outcome.lines[2].startswith("not checked: ")
 

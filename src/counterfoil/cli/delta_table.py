@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from counterfoil.cli.files import open_input, open_output
+from counterfoil.cli.files import open_output, require_replaceable
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
 from counterfoil.core.statement import FULL
 from counterfoil.core.statement_verify import VerifiedStatement
 from counterfoil.core.table import delta_table, deltas_of
-from counterfoil.errors import EngineError
 
 
 class DeltaTable:
@@ -30,13 +29,10 @@ class DeltaTable:
                 nor the key folder, so that this is how it keeps from replacing them.
             OSError: where it cannot be read.
         """
+        header = next(delta_table(())).encode("ascii")
+        require_replaceable(name, lambda head: head == header, len(header), what="a table of deltas")
         self._path = Path(name)
         self._rows: dict[tuple[str, int], Verified] = {}
-        if self._path.exists() or self._path.is_symlink():
-            header = next(delta_table(())).encode("ascii")
-            with open_input(name, follow=False) as stream:
-                if stream.read(len(header)) != header:
-                    raise EngineError("usage", f"--csv {name}: the file is there, and no table of deltas")
 
     def take(self, *proven: Verified | VerifiedStatement) -> None:
         """Take what was proven, and held against what came before it.

@@ -31,6 +31,10 @@ DOCUMENT_BYTES_MAX: Final = RECEIPT_BYTES_MAX
 # What is read to be verified: a page with a full statement in it.
 VERIFIED_BYTES_MAX: Final = REPORT_BYTES_MAX
 
+# A proof has the record that it proves beside it.
+PROOF_SUFFIX: Final = ".tlog-proof"
+RECORD_SUFFIX: Final = ".entry"
+
 # The first line of an evidence pack is within these bytes, newline included.
 HEAD_BYTES: Final = PACK_LINE_BYTES_MAX + 1
 

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -93,6 +93,26 @@ def require_different(paths: Iterable[Path]) -> None:
         if target in seen:
             raise EngineError("usage", f"{path} is to be written twice: give each its own name")
         seen.add(target)
+
+
+def require_replaceable(name: str, is_ours: Callable[[bytes], bool], head_bytes: int, *, what: str) -> None:
+    """Check that a file to be written is not there yet, or is one of its kind: nothing else is replaced.
+
+    Args:
+        name: of the file.
+        is_ours: whether one that begins so is of its kind.
+        head_bytes: how much of it that needs to see.
+        what: what its kind is, for a message.
+
+    Raises:
+        EngineError: `usage`, where something else is there.
+        OSError: where it cannot be read.
+    """
+    path = Path(name)
+    if path.exists() or path.is_symlink():
+        with open_input(name, follow=False) as stream:
+            if not is_ours(stream.read(head_bytes)):
+                raise EngineError("usage", f"{name} is there, and is something else than {what}")
 
 
 def write_output(path: Path, data: bytes) -> None:

@@ -16,7 +16,6 @@ from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.dispute import VerifiedDispute
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
-from counterfoil.core.statement import FULL
 from counterfoil.core.statement_verify import VerifiedStatement
 
 
@@ -35,8 +34,14 @@ class Finding:
     lines: Sequence[str] = ()
 
 
-def describe_receipt(verified: Verified, kind: str) -> Finding:
-    """Say what a verified receipt proves."""
+def describe_receipt(verified: Verified, kind: str, *, compared: bool) -> Finding:
+    """Say what a verified receipt proves.
+
+    Args:
+        verified: what it proves.
+        kind: what it is called.
+        compared: whether the caller named the customer that it must be of.
+    """
     entry, checkpoint = verified.entry, verified.checkpoint
     facts: dict[str, object] = {
         "kind": kind,
@@ -61,13 +66,13 @@ def describe_receipt(verified: Verified, kind: str) -> Finding:
         }
     return Finding(
         f"{what}, index {entry.index} of {checkpoint.size}, recorded {entry.recorded_at}; "
-        f"customer {_customer(verified.customer_id)}",
+        f"{_customer(verified.customer_id, compared=compared)}",
         facts,
     )
 
 
-def describe_statement(verified: VerifiedStatement) -> Finding:
-    """Say what a verified statement proves."""
+def describe_statement(verified: VerifiedStatement, *, compared: bool) -> Finding:
+    """Say what a verified statement proves; otherwise as `describe_receipt`."""
     unit, through = verified.unit, verified.provisional_through
     amounts = {
         "openingBalance": format_nano(verified.opening.balance),
@@ -88,25 +93,33 @@ def describe_statement(verified: VerifiedStatement) -> Finding:
         "customer": verified.customer_id,
     }
     lines = [
-        f"period           {verified.start} to {verified.end}",
+        f"period           {verified.start} to {verified.end} (by time of recording)",
         f"opening balance  {amounts['openingBalance']} {unit}",
         f"credits          {amounts['credits']} {unit}",
         f"debits           {amounts['debits']} {unit}",
         f"closing balance  {amounts['closingBalance']} {unit}",
         f"deltas           {verified.deltas:,}",
     ]
-    if verified.mode != FULL:
-        lines.append("a full statement adds each entry of the period, and that times and totals follow in it")
-    so_far = "final" if through is None else f"provisional, complete through {through}"
-    return Finding(
-        f"statement, {verified.mode}, {so_far}; customer {_customer(verified.customer_id)}", facts, lines
-    )
+    if leaves_out(verified):
+        lines.append("the entries between are taken on trust: ask for a full one (--full)")
+    words = ["final" if through is None else f"provisional, complete through {through}"]
+    first = verified.items[0].entry
+    if not first.index and first.recorded_at >= verified.end:
+        words.append(f"the log begins behind the period, at {first.recorded_at}")
+    words.append(_customer(verified.customer_id, compared=compared))
+    return Finding(f"statement, {verified.mode}, {'; '.join(words)}", facts, lines)
 
 
-def describe_dispute(verified: VerifiedDispute) -> Finding:
+def leaves_out(verified: VerifiedStatement) -> bool:
+    """Return whether a statement has not every entry of its period; a light one of two entries has."""
+    inside = verified.inside
+    return bool(inside) and inside[-1].entry.index - inside[0].entry.index >= len(inside)
+
+
+def describe_dispute(verified: VerifiedDispute, *, compared: bool) -> Finding:
     """Say what a verified dispute packet proves: our side, and that these are the differences to the rows."""
     statement, comparison = verified.statement, verified.comparison
-    found, unit, rows = describe_statement(statement), statement.unit, verified.rows
+    found, unit, rows = describe_statement(statement, compared=compared), statement.unit, verified.rows
     sides = sides_of(statement, rows, {receipt.entry.index: receipt.entry for receipt in verified.receipts})
     totals = {
         "ours": format_nano(comparison.ours),
@@ -151,8 +164,11 @@ def _place(checkpoint: Checkpoint) -> dict[str, object]:
     return {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()}
 
 
-def _customer(proven: str | None) -> str:
-    return "not checked" if proven is None else proven
+def _customer(proven: str | None, *, compared: bool) -> str:
+    if proven is None:
+        return "customer not checked"
+    # A genuine document of another customer verifies as well: only who expects one finds out.
+    return f"customer {proven}" if compared else f"customer {proven} (named in the file, not compared)"
 
 
 def describe_audit(report: AuditReport) -> Finding:

@@ -71,7 +71,7 @@ class Audited:
         self._met: set[str] = set()
         self._tally = Tally(several=bool(sighted))
         self._whole = self._broken = 0
-        self._behind = False
+        self._behind = self._other = False
         self._refusals: list[CounterfoilError] = []
         self._counts = Counts()
         self.newest: dict[str, Checkpoint] = {}
@@ -123,6 +123,7 @@ class Audited:
     def refuse_pack(self, name: str, error: CounterfoilError) -> None:
         """Take why a pack as a whole is refused."""
         self._broken += 1
+        self._other |= error.code == "unknown-type"
         self._refuse(name, None, error)
 
     def _refuse(self, name: str, origin: str | None, error: CounterfoilError) -> None:
@@ -195,6 +196,8 @@ class Audited:
             kept = {"--state": self._kept.remembered, "--held": self._kept.documents}
             options = " and ".join(option for option, held in kept.items() if held)
             hint(f"an older pack? audit it without {options}; otherwise the log was set back")
+        if self._other:
+            hint("a receipt, a statement or a dispute packet is verified, not audited: `counterfoil verify`")
 
     def _say_summary(self, counts: Counts, unchecked: Sequence[str]) -> None:
         say(

@@ -149,7 +149,7 @@ def verify_statement(
     if provisional_through is not None and not allow_provisional:
         raise VerificationError(
             "incomplete-period",
-            f"the period is complete through {provisional_through} only",
+            "the period goes on: it is complete so far only",
             through=provisional_through,
         )
     # Step 5: times and totals follow.
@@ -227,7 +227,7 @@ def _provisional_through(statement: Statement, last: Entry) -> str | None:
         )
     if last.recorded_at < statement.start:
         raise VerificationError(
-            "incomplete-period", "the log is sealed before the period only", through=last.recorded_at
+            "incomplete-period", "the log is sealed before the period only", sealed=last.recorded_at
         )
     # Whatever comes later comes at least a microsecond later.
     final = parse_time(last.recorded_at) >= parse_time(statement.end) - 1
