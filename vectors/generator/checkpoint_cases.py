@@ -18,7 +18,7 @@ from generator.example import (
 from generator.keys import BAD_VKEYS, raise_s
 from generator.model import Case, Maker, Topic
 from generator.mutate import BAD_INTEGERS, flip, stray_bit
-from generator.signing import b64, checkpoint_text, key_id, note, signature_line
+from generator.signing import b64, checkpoint_text, key, key_id, note, signature_line
 from generator.tree import sha256
 
 _MAKER = Maker("checkpoint", "checkpoint.md")
@@ -149,6 +149,19 @@ def _accepted() -> list[Case]:
         )
         for slug, comment, request, origin, size, root in cases
     ]
+
+
+def _one_id() -> list[Case]:
+    """Keys that have one id under the log's origin, whatever name they were given under."""
+    first, second = (key(f"counterfoil example key {number}") for number in (86_232, 131_556))
+    signed = note(_TEXT, first.line(_ORIGIN, _TEXT))
+    others = [one.vkey(OTHER_OPERATOR) for one in (first, second)]
+    output = {"origin": _ORIGIN, "size": "4", "root": _ROOT.hex()}
+    return [
+        _MAKER.accept("keys-one-id-elsewhere", "two keys that would have one id, if they spoke for this origin", "step-4", _request(_GOOD, *others, VKEY), output),
+        _MAKER.refuse("keys-one-id", "two keys of the operator that have one id under the origin", "step-3", _request(signed, *(one.vkey(OPERATOR) for one in (first, second))), "malformed"),
+        _MAKER.refuse("keys-one-id-both-names", "the same, one of them given under the origin", "step-3", _request(signed, first.vkey(OPERATOR), second.vkey(_ORIGIN)), "malformed"),
+    ]  # fmt: skip
 
 
 def _syntax() -> list[Case]:
@@ -390,6 +403,6 @@ TOPIC = Topic(
     "checkpoint",
     "Checkpoints: a given key counts where its name is the operator part of the origin or the whole origin; "
     "the signature line has the origin as name.",
-    [*_accepted(), *_syntax(), *_lines(), *_claims()],
+    [*_accepted(), *_syntax(), *_lines(), *_claims(), *_one_id()],
     by_step=True,
 )

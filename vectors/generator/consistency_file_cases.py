@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from generator.bounds import DOCUMENT_BYTES, strangers
 from generator.example import EXAMPLE, KEY, LONG, NEIGHBOUR, OPERATOR, OTHER_KEY, OTHER_OPERATOR, VKEY
 from generator.ledger import consistency_file
 from generator.model import Case, Maker, Topic
@@ -34,7 +35,7 @@ def _signed(origin: str, size: int, root: bytes) -> str:
 
 
 def _accepted() -> list[Case]:
-    sizes = [(2, 3), (3, 7), (7, 8), (8, 255), (255, 256), (256, 257), (8, 8)]
+    sizes = [(2, 3), (3, 7), (7, 8), (8, 255), (255, 256), (256, 257), (8, 8), (7, 7)]
     cases = [
         _MAKER.accept(
             f"from-{old}-to-{new}",
@@ -75,6 +76,7 @@ def _syntax() -> list[Case]:
         ("checkpoint-alone", "the newer checkpoint without a proof", _NEWER),
         ("proof-alone", "the proof without a checkpoint", f"old 3\n{body}\n"),
         ("no-old", "no line `old`", f"{body}\n{_NEWER}"),
+        ("no-word-old", "the size without `old`", _FILE.removeprefix("old ")),
         ("old-upper", "`Old` for `old`", _FILE.replace("old", "Old", 1)),
         ("old-index", "`index` for `old`", _FILE.replace("old", "index", 1)),
         ("old-tab", "a tab behind `old`", _FILE.replace("old ", "old\t", 1)),
@@ -148,7 +150,16 @@ def _syntax() -> list[Case]:
             _request(old=_OLDER[:-1], file="x" * 262_145),
         )
     )
-    return [_MAKER.refuse(slug, comment, "step-1", request, "malformed") for slug, comment, request in cases]
+    return [
+        *(_MAKER.refuse(slug, comment, "step-1", request, "malformed") for slug, comment, request in cases),
+        _MAKER.refuse(
+            "too-large",
+            "over 262,144 bytes, most of which are signatures of strangers; its checkpoint has fewer",
+            "step-1",
+            _request(file=_FILE + strangers(DOCUMENT_BYTES - len(_NEWER.encode()))),
+            "too-large",
+        ),
+    ]
 
 
 def _claims() -> list[Case]:

@@ -31,7 +31,9 @@ def _committed(text: str) -> dict[str, str]:
     return _request(text, committed=sha256(salt(2) + text.encode()).hex())
 
 
-def _nested(levels: int, brackets: str = "{}") -> str:
+def _nested(levels: int, brackets: str = "{}", *, filled: str = "") -> str:
+    if filled:
+        return '{"a":' * levels + filled + "}" * levels
     if brackets == "{}":
         return '{"a":' * (levels - 1) + "{}" + "}" * (levels - 1)
     return '{"a":' + "[" * (levels - 1) + "]" * (levels - 1) + "}"
@@ -77,6 +79,13 @@ def _accepted() -> list[Case]:
             '{"a":[0,-1,9007199254740991,-9007199254740991]}',
         ),
         ("minus-zero", "minus zero is zero", '{"a":-0}'),
+        ("zero-exponent", "zero with an exponent", '{"a":0e5}'),
+        (
+            "zero-exponent-huge",
+            "zero with an exponent that no decimal library takes",
+            '{"a":0.0e9999999999999999999}',
+        ),
+        ("number-40", "a number of 40 characters", f'{{"a":1.{"0" * 38}}}'),
         (
             "fractions",
             "fractions that read back as the same decimals",
@@ -85,6 +94,11 @@ def _accepted() -> list[Case]:
         ("respelled-numbers", "one number in several spellings", '{"a":[1200,1200.0,1.2e3,12E+2,1200.00]}'),
         ("levels-8", "eight levels", _nested(8)),
         ("levels-8-arrays", "eight levels, seven of them arrays", _nested(8, "[]")),
+        (
+            "levels-8-number",
+            "eight levels, and a number in the innermost, which is none",
+            _nested(8, filled="1"),
+        ),
         ("bytes-16384", "16,384 bytes", _sized(16384)),
         (
             "bytes-16384-and-spaces",
@@ -156,6 +170,7 @@ def _bounds() -> list[Case]:
     deep = [
         ("levels-9", "nine levels", _nested(9)),
         ("levels-9-arrays", "nine levels, eight of them arrays", _nested(9, "[]")),
+        ("levels-9-number", "nine levels, and a number in the innermost", _nested(9, filled="1")),
         ("levels-9-mixed", "nine levels, mixed", '{"a":[{"b":[{"c":[{"d":[[]]}]}]}]}'),
         ("levels-500", "500 levels", _nested(500, "[]")),
         (
@@ -212,6 +227,7 @@ def _numbers() -> list[Case]:
         ("third", "20 digits of a third", "0.33333333333333333333"),
         ("half-and-little", "a half and 10^-30", "0.500000000000000000000000000001"),
         ("cents", "an amount of 17 digits that a double rounds", "90071992547409.931"),
+        ("characters-41", "one, in 41 characters", f"1.{'0' * 39}"),
         ("exponent-million", "a number that costs minutes to expand", "1e1000000"),
     ]
     cases = []

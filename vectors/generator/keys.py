@@ -53,6 +53,11 @@ BAD_VKEYS = [
         f"{_NAME}+{key_id(_NAME, KEY.public, b'').hex()}+{b64(KEY.public)}",
     ),
     ("key-type-2", "type 0x02, which is ECDSA", vkey(_NAME, KEY.public, b"\x02")),
+    (
+        "key-type-2-id-1",
+        "type 0x02 with the id of a key of type 0x01",
+        f"{_NAME}+{_ID}+{b64(bytes([2]) + KEY.public)}",
+    ),
     ("key-type-4", "type 0x04, which is a witness's", vkey(_NAME, KEY.public, b"\x04")),
     ("key-private", "a private key, as some tools write it", "PRIVATE+KEY+" + _GOOD),
     ("key-identity", "the identity: one signature of it verifies for every text", vkey(_NAME, _point(1))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from generator import note_bound_cases
 from generator.example import KEY, OTHER_KEY, WITNESS, WITNESS_KEY
 from generator.keys import BAD_VKEYS, raise_s
 from generator.model import Case, Maker, Topic
@@ -123,10 +124,13 @@ def _syntax() -> list[Case]:
     bad_texts = [
         ("empty", "nothing", ""),
         ("text-alone", "a text without signatures", _TEXT),
+        ("text-empty", "no text before the empty line", "\n" + KEY.line(_NAME, "")),
+        ("text-empty-line", "an empty line for the text", _signed("\n")),
         ("no-signatures", "an empty line and no signature line", _TEXT + "\n"),
         ("no-empty-line", "no empty line before the signatures", _TEXT + _LINE),
         ("no-final-newline", "no newline at the end", _GOOD[:-1]),
         ("extra-final-newline", "one more newline at the end", _GOOD + "\n"),
+        ("space-final", "a space for the newline at the end", _GOOD[:-1] + " "),
         ("two-final-newlines", "two more newlines at the end", _GOOD + "\n\n"),
         ("crlf", "lines end in carriage return and newline", _GOOD.replace("\n", "\r\n")),
         ("cr-in-text", "a carriage return in the text", _signed("A line.\r\nAnother.\n")),
@@ -379,6 +383,6 @@ TOPIC = Topic(
     "note",
     "Signed notes: the given keys are matched with the signature lines by name and id. "
     "The output is the text and the names of the keys that verified, in the order of the lines.",
-    [*_accepted(), *_syntax(), *_lines(), *_keys(), *_claims()],
+    [*_accepted(), *_syntax(), *_lines(), *_keys(), *_claims(), *note_bound_cases.cases()],
     by_step=True,
 )

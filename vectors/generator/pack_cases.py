@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from generator import pack_claim_cases
+from generator import pack_claim_cases, pack_verdict_cases
+from generator.bounds import padded
 from generator.entry_parts import bad_origins
 from generator.example import GROWN, KEY, OPERATOR, OTHER_KEY, OTHER_OPERATOR, VKEY, WEEK, salt
 from generator.ledger import Log
 from generator.model import Case, Topic
+from generator.mutate import STRAY
 from generator.pack_parts import (
     FIRST,
     LAST,
@@ -17,11 +19,13 @@ from generator.pack_parts import (
     MIDDLE,
     SIZES,
     Line,
+    all_but,
     ended,
     lines_of,
     pack,
     refuse,
     request,
+    signed,
     spaced,
     spoiled,
     written,
@@ -30,7 +34,7 @@ from generator.pack_parts import (
 _HEADER = {"type": "counterfoil/pack@v1", "operator": OPERATOR}
 
 
-def _report(log: Log, *, entries: int = 0, absent: int | None = None, checkpoints: int = 0) -> dict[str, Any]:
+def _report(log: Log, *, entries: int = 0, absent: int | None = None) -> dict[str, Any]:
     """Return what a pack says of a log; `absent` are details that were erased."""
     found = log.entries[: entries or len(log.entries)]
     sizes = [size for size in SIZES[log.customer_id] if size <= len(found)]
@@ -38,7 +42,7 @@ def _report(log: Log, *, entries: int = 0, absent: int | None = None, checkpoint
         "origin": log.origin,
         "entries": str(len(found)),
         "deltas": str(sum("amount" in entry for entry in found)),
-        "checkpoints": str(checkpoints or len(sizes)),
+        "checkpoints": str(len(sizes)),
         "covered": str(sizes[-1]),
         "verifiedThroughAt": found[sizes[-1] - 1]["recordedAt"],
         "detailsAbsent": str(absent or 0),
@@ -73,7 +77,7 @@ def _accepted() -> list[Case]:
         ("details-removed", "all details were erased", request(bare), _output(_report(GROWN, absent=4))),
         ("unsigned-tail", "entries behind the newest checkpoint", request(pack(tail)),
          _output({**_report(WEEK), "covered": "6", "checkpoints": "1", "verifiedThroughAt": WEEK.entries[5]["recordedAt"]})),
-        ("checkpoint-twice", "the same checkpoint twice", request(pack(again)), _output(_report(GROWN, checkpoints=3))),
+        ("checkpoint-twice", "the same checkpoint twice", request(pack(again)), example),
         ("held-older", "the log extends the held checkpoint", request(pack(lines_of(GROWN)), held=[GROWN.checkpoint(4)]), example),
         ("held-newest", "the held checkpoint is the newest", request(pack(lines_of(GROWN)), held=[GROWN.checkpoint(6)]), example),
         ("held-between", "the held checkpoint is none of the pack's", request(pack(lines_of(WEEK)), held=[WEEK.checkpoint(9)]), _output(_report(WEEK))),
@@ -94,7 +98,7 @@ def _lines() -> list[Case]:
         ("array", "an array of a line", f"[{written(lines_of(WEEK)[3])}]"),
         ("two", "two objects in a line", written(lines_of(WEEK)[3]) * 2),
         ("bom", "U+FEFF before a line", "\ufeff" + written(lines_of(WEEK)[3])),
-        ("newline", "a newline within a line", '{"checkpoint":\n""}'),
+        ("newline", "a newline between the tokens of a line", written(lines_of(WEEK)[3]).replace(":", ":\n", 1)),
         ("object-empty", "an object without members", {}),
         ("member-unknown", "a line of another shape", {"note": "x"}),
         ("header", "a second first line", _HEADER),
@@ -115,7 +119,17 @@ def _lines() -> list[Case]:
         (f"early-{slug}", f"before the first log: {comment}", [first, line, *rest])
         for slug, comment, line in values[:3]
     ]
-    return refuse(1, "malformed", cases)
+    other_key = lines_of(WEEK)
+    other_key[7] = {"checkpoint": signed(6, WEEK.root(6), key=OTHER_KEY)}
+    other_key[8] = padded(written(other_key[8]))
+    forked = [*lines_of(GROWN), {"checkpoint": signed(6, STRAY, GROWN)}]
+    too_large: list[tuple[str, str, list[Line]]] = [
+        ("first-too-large", "the first line has 262,145 bytes, most of which are spaces", [padded(written(first)), *rest]),
+        # That the log was refused before does not help the pack, and nothing is known of the log behind.
+        ("line-too-large", "a line of 262,145 bytes behind a checkpoint of another key, and a log behind it is forked",
+         all_but({WEEK.origin: other_key, GROWN.origin: forked})),
+    ]  # fmt: skip
+    return [*refuse(1, "malformed", cases), *refuse(1, "too-large", too_large)]
 
 
 def _headers() -> list[Case]:
@@ -187,6 +201,11 @@ def _logs() -> list[Case]:
         ),
         ("logs-descending", "the logs in the opposite order", pack(*(lines_of(log) for log in LOGS[::-1]))),
         ("logs-swapped", "two logs change places", pack(lines_of(MIDDLE), lines_of(FIRST), lines_of(LAST))),
+        (
+            "logs-swapped-last",
+            "the last two logs change places",
+            pack(lines_of(FIRST), lines_of(LAST), lines_of(MIDDLE)),
+        ),
         ("log-twice", "a log stands twice", pack(lines_of(FIRST), lines_of(FIRST), lines_of(LAST))),
     ]
     return [
@@ -243,7 +262,10 @@ def _ends() -> list[Case]:
     ]  # fmt: skip
     return [
         *refuse(7, "malformed", cases),
-        *refuse(7, "nothing-checked", [("no-logs", "a pack without logs", ended([]))]),
+        *refuse(7, "nothing-checked", [
+            ("no-logs", "a pack without logs", ended([])),
+            ("order-nothing-behind", "a pack without logs, and a line behind its end", [*ended([]), ""]),
+        ]),
         *refuse(7, "malformed", [("order-counts-nothing", "a pack without logs that counts one", [*ended([])[:-1], end])]),
     ]  # fmt: skip
 
@@ -251,6 +273,14 @@ def _ends() -> list[Case]:
 TOPIC = Topic(
     "pack",
     "Packs: the output names what was checked of each log; `absent` are logs of which a checkpoint is held, and that the pack lacks.",
-    [*_accepted(), *_lines(), *_headers(), *_logs(), *_ends(), *pack_claim_cases.cases()],
+    [
+        *_accepted(),
+        *_lines(),
+        *_headers(),
+        *_logs(),
+        *_ends(),
+        *pack_claim_cases.cases(),
+        *pack_verdict_cases.cases(),
+    ],
     by_step=True,
 )

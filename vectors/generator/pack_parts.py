@@ -6,14 +6,16 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-from generator.example import GROWN, NEIGHBOUR, OPERATOR, VKEY, WEEK
+from generator.example import GROWN, KEY, NEIGHBOUR, OPERATOR, VKEY, WEEK
 from generator.ledger import jcs, pack_lines
 from generator.model import Case, Maker
+from generator.signing import checkpoint_text, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from generator.ledger import Log
+    from generator.signing import Key
 
 MAKER = Maker("pack", "pack.md")
 # Each log with the sizes of its checkpoints, by ascending origin.
@@ -40,6 +42,35 @@ def pack(*logs: list[Line]) -> list[Line]:
     """Return a pack of logs, each given by its lines; without any, that of all three."""
     chosen = logs or tuple(lines_of(log) for log in LOGS)
     return ended([line for log in chosen for line in log])
+
+
+def all_but(other: dict[str, list[Line]]) -> list[Line]:
+    """Return a pack of all logs, some, named by origin, with other lines."""
+    return pack(*(other.get(log.origin, lines_of(log)) for log in LOGS))
+
+
+def signed(size: int, root: bytes, log: Log = WEEK, key: Key = KEY) -> str:
+    """Return a checkpoint of a log that the operator, or another key, signed, true or not."""
+    text = checkpoint_text(log.origin, size, root)
+    return note(text, key.line(log.origin, text))
+
+
+def later_end() -> list[Line]:
+    """Return the end of the log of twelve entries as a later version would go on: an entry of another type and a seal."""
+    log = WEEK.rewritten({})
+    # A copy of its own: the lists of the log itself stay as they are.
+    log.entries = [*log.entries]
+    seal = log.entries[11]
+    for second, kind in ((12, "redaction"), (13, "seal")):
+        log.entries.append({
+            **seal, "type": f"counterfoil/{kind}@v1", "index": str(second),
+            "recordedAt": f"2026-06-01T00:00:{second}.000000Z",
+        })  # fmt: skip
+    return [
+        {"entry": log.entries[12]},
+        {"entry": log.entries[13]},
+        {"checkpoint": signed(14, log.root(14))},
+    ]
 
 
 def spoiled(change: Callable[[list[Any]], object], log: Log = WEEK) -> list[Line]:

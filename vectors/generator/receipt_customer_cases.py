@@ -247,6 +247,13 @@ def _opens() -> list[Case]:
             "time-order",
         ),
         MAKER.refuse(
+            "open-next",
+            "the entry behind `open` has other totals than its amount gives",
+            "step-7",
+            request(EXAMPLE.rewritten({1: {"credits": "501"}}).receipt(1, SIZE, with_open=True)),
+            "totals-mismatch",
+        ),
+        MAKER.refuse(
             "open-unit-customer",
             "`open` is of another unit than the entry, and the caller names another customer",
             "step-7",

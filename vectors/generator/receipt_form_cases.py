@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from generator.bounds import padded
 from generator.entry_parts import bad_origins
 from generator.example import EXAMPLE, VKEY, salt
 from generator.keys import BAD_VKEYS
@@ -320,6 +321,7 @@ def _bounds() -> list[Case]:
         ("entry-too-large", "an entry of over 2,048 bytes", {**without(plain, "details"), "entry": long}),
         ("details-too-large", "details of 16,385 bytes", wide),
     ]
+    cases.append(("too-large", "262,145 bytes, most of which are spaces", padded(text(plain()))))
     return refuse_form(cases, "too-large")
 
 

@@ -41,6 +41,11 @@ def _proofs() -> list[Case]:
         ("header-case", "the first line in upper case", good.replace("c2sp.org", "C2SP.org", 1)),
         ("header-space", "a space behind the first line", good.replace("@v1\n", "@v1 \n", 1)),
         ("index-missing", "no index", good.replace("index 2\n", "")),
+        (
+            "index-alone",
+            "neither the first line nor `index`",
+            good.removeprefix("c2sp.org/tlog-proof@v1\nindex "),
+        ),
         ("index-upper", "`Index` for `index`", good.replace("index", "Index", 1)),
         ("index-no-space", "no space behind `index`", good.replace("index 2", "index2")),
         ("index-two-spaces", "two spaces behind `index`", good.replace("index 2", "index  2")),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from generator import statement_claim_cases, statement_form_cases
+from generator.bounds import padded
 from generator.example import APRIL, GROWN, KEY, LONG, MAY, OPERATOR, OTHER_KEY, OTHER_OPERATOR, VKEY, WEEK
 from generator.ledger import Log, decimal, nano
 from generator.model import Case, Topic
@@ -115,6 +116,7 @@ def _accepted() -> list[Case]:
         ("final-by-seal", "the seal at the end stands a microsecond before `to`", request(last()), closed),
         ("provisional-allowed", "the seal stands two microseconds before `to`, and the caller takes an open period",
          request({**last(), "to": at(11, 2)}, provisional=True), _facts(WEEK, (at(8), at(11, 2)), SIZE)),
+        ("full-large", "a full statement of 262,145 bytes, most of which are spaces", request(padded(text(full()))), facts),
         ("provisional-full", "a month that is still open", request(WEEK.statement((at(3), "2026-07-01T00:00:00.000000Z"), "full", SIZE), provisional=True),
          _facts(WEEK, (at(3), "2026-07-01T00:00:00.000000Z"), SIZE)),
         ("light-gap", "between its items a light statement sees nothing: another unit and another count",

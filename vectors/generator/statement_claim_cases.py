@@ -67,6 +67,7 @@ def _roots() -> list[Case]:
         ("full-path-last", "a hash right of the range has one bit changed", changed(full, "items", 7, "path", 1, to=b64(STRAY))),
         ("full-paths-swapped", "the paths of the first and the last item change places",
          changed(lambda: changed(full, "items", 0, "path", to=full()["items"][7]["path"]), "items", 7, "path", to=full()["items"][0]["path"])),
+        ("full-doubled-leaf", "the operator signed the seal in the place of the delta before it too, which the statement lacks", _doubled()),
         ("order-root-gap", "a path is wrong, and the entry behind the period is left out",
          without_item(lambda: changed(light, "items", 0, "path", 0, to=b64(STRAY)), 3)),
     ]  # fmt: skip
@@ -78,6 +79,13 @@ def _roots() -> list[Case]:
         ("checkpoint-empty", "the operator signed the empty tree", changed(last, "checkpoint", to=signed_checkpoint(size=0, root=sha256(b"")))),
     ]  # fmt: skip
     return [*refuse(2, "root-mismatch", cases), *refuse(2, "index-mismatch", beyond)]
+
+
+def _doubled() -> Statement:
+    """Return a statement of a log whose last two entries are one; each path that it has is right."""
+    log = WEEK.rewritten({})
+    log.entries = [*WEEK.entries[:10], WEEK.entries[11], WEEK.entries[11]]
+    return without_item(lambda: of(log, period=(at(8), at(11, 1))), 3)
 
 
 def _gaps() -> list[Case]:
@@ -111,6 +119,8 @@ def _ends() -> list[Case]:
     cases: list[tuple[str, str, Statement | str]] = [
         ("dropped-after", "the entry behind the period is left out", without_item(light, 3)),
         ("dropped-after-sealed", "the period ends with a seal in the middle of the log", with_items(light, [*items[:2], item(5)])),
+        ("dropped-after-final", "the period ends a microsecond behind a seal in the middle of the log",
+         {**light(), "to": at(5, 1), "items": [*items[:2], item(5)]}),
         ("dropped-seal", "the seal at the end of the log is left out", with_items(last, [*last()["items"][:2], item(10)])),
         ("no-seal", "the last entry under the checkpoint is a delta", unsealed),
         ("provisional", "the log is sealed a microsecond too early, and the caller allows no such period", provisional),
@@ -121,6 +131,8 @@ def _ends() -> list[Case]:
     ]  # fmt: skip
     allowed: list[tuple[str, str, Statement | str]] = [
         ("allowed-dropped-after", "the entry behind the period is left out, and the caller allows open periods", without_item(light, 3)),
+        ("allowed-dropped-after-sealed", "the period ends with a seal in the middle of the log, and the caller allows open periods",
+         with_items(light, [*items[:2], item(5)])),
         ("allowed-no-seal", "the last entry is a delta, and the caller allows open periods", unsealed),
         ("allowed-sealed-before", "the log is sealed before the period, and the caller allows open periods", sealed),
     ]  # fmt: skip

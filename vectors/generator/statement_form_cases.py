@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
+from generator.bounds import padded
 from generator.entry_parts import bad_origins
 from generator.example import (
     KEY,
@@ -76,6 +78,11 @@ def _container() -> list[Case]:
         ("open-null", "`open` is null instead of absent", {**light(), "open": None}),
         ("mode-upper", "the mode with a capital letter", changed(light, "mode", to="Light")),
         ("mode-other", "a third mode", changed(light, "mode", to="medium")),
+        (
+            "mode-other-full",
+            "a third mode, with the items of a full statement",
+            changed(full, "mode", to="medium"),
+        ),
         ("mode-null", "the mode is null", changed(light, "mode", to=None)),
         ("mode-array", "the mode in an array", changed(light, "mode", to=["light"])),
     ]
@@ -105,7 +112,11 @@ def _times() -> list[Case]:
         for slug, comment, value in values
     ]
     cases += [
-        ("from-is-to", "`from` is `to`", changed(light, "to", to=PERIOD[0])),
+        (
+            "from-is-to",
+            "`from` is `to`, between two entries",
+            WEEK.statement((at(4, 1), at(4, 1)), "light", SIZE),
+        ),
         ("from-behind-to", "`from` is behind `to`", {**light(), "from": PERIOD[1], "to": PERIOD[0]}),
     ]
     return refuse(1, "malformed", cases)
@@ -145,7 +156,9 @@ def _items() -> list[Case]:
     cases: list[tuple[str, str, Statement | str]] = [
         ("items-null", "the items are null", changed(light, "items", to=None)),
         ("items-object", "the items are an object", changed(light, "items", to={"0": item(2)})),
+        ("items-text", "the items are a text of 10,001 characters", changed(light, "items", to="x" * 10_001)),
         ("items-none", "no items", changed(light, "items", to=[])),
+        ("items-10000", "10,000 items, none of which is one", changed(light, "items", to=[0] * 10_000)),
         ("item-null", "an item is null", changed(light, "items", 1, to=None)),
         ("item-receipt", "an item is a receipt", changed(light, "items", 1, to=WEEK.receipt(3, SIZE))),
         ("item-unknown", "an unknown member in an item", changed(light, "items", 1, "index", to="3")),
@@ -182,6 +195,7 @@ def _items() -> list[Case]:
         ("full-dropped-last", "the entry behind the period is left out of a full statement", without_item(full, 7)),
     ]  # fmt: skip
     too_large: list[tuple[str, str, Statement | str]] = [
+        ("light-too-large", "a light statement of 262,145 bytes, most of which are spaces", padded(_LIGHT)),
         ("items-10001", "10,001 items, none of which is one", changed(light, "items", to=[0] * 10_001)),
         (
             "item-too-large",
@@ -229,6 +243,18 @@ def _roles() -> list[Case]:
         ("full-time-within", "an entry within says a time before the period", changed(full, "items", 3, "entry", "recordedAt", to=at(1))),
         ("full-time-within-after", "an entry within says a time behind the period", changed(full, "items", 3, "entry", "recordedAt", to=at(10))),
     ]  # fmt: skip
+    first = copy.deepcopy(WEEK.statement((at(0), at(4)), "full", SIZE))
+    first["items"][2]["entry"]["recordedAt"] = "2026-05-31T00:00:00.000000Z"
+    final = copy.deepcopy(WEEK.statement((at(8), at(11, 1)), "full", SIZE))
+    final["items"][2]["entry"]["recordedAt"] = at(12)
+    cases += [
+        (
+            "full-before-within",
+            "from the first entry on, and one within says a time before the period",
+            first,
+        ),
+        ("full-after-within", "up to the last entry, and one within says a time behind the period", final),
+    ]
     return refuse(1, "malformed", cases)
 
 
