@@ -108,7 +108,9 @@ def parse_report(page: bytes) -> Report:
         raise TooLargeError(f"report has over {REPORT_BYTES_MAX} bytes")
     head = _HEAD.match(page)
     if head is None:
-        raise MalformedError("report does not start with the lines of a report")
+        raise MalformedError(
+            "not a page of a receipt or a statement: it does not begin with the lines of one"
+        )
     # However it is spelled: a second one might be what some other reader takes.  No text of a sender holds a "<".
     if page.lower().count(_ELEMENT) != 1:
         raise MalformedError("report does not hold exactly one document")
