@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from counterfoil.core.encoding import canonical_json
-from counterfoil.core.entry import DELTA, OPEN, SEAL
+from counterfoil.core.entry import DELTA, OPEN, SEAL, Entry
 from counterfoil.core.receipt import ProvenEntry, Verified
 from counterfoil.core.report.chart import balance_chart, totals_chart
 from counterfoil.core.report.issuer import checking, issue, proof
@@ -212,7 +212,7 @@ def _entries(statement: VerifiedStatement) -> str:
     columns = (
         ("Entry", "index"),
         ("Recorded (UTC)", "instant"),
-        ("What", ""),
+        ("What", "what"),
         ("Reason", "said"),
         ("Reference", "said"),
         ("Amount", amounts.kind),
@@ -221,8 +221,8 @@ def _entries(statement: VerifiedStatement) -> str:
     rows = (
         (
             number(item.entry.index),
-            time_cell(item.entry.recorded_at),
-            _what(item),
+            _when(item.entry),
+            _what(item.entry),
             _said(item, "reason"),
             _said(item, "referenceId"),
             aligned(item.entry.amount, amounts) if item.entry.type == DELTA else "",
@@ -245,13 +245,17 @@ def _caption(statement: VerifiedStatement) -> str:
     return " ".join([held, *means, f"Amounts and balances are in {unit_element(statement.unit)}."])
 
 
-def _what(item: ProvenEntry) -> str:
-    entry = item.entry
+def _when(entry: Entry) -> str:
+    recorded = time_cell(entry.recorded_at)
+    if entry.effective_at is None:
+        return recorded
+    return f"{recorded}<br><small>said to have happened<br>{time_cell(entry.effective_at)}</small>"
+
+
+def _what(entry: Entry) -> str:
     what = [_WHAT[entry.type]]
     if entry.adjusts is not None:
         what.append(f"<small>corrects entry {number(entry.adjusts)}</small>")
-    if entry.effective_at is not None:
-        what.append(f"<small>happened {time_element(entry.effective_at)}</small>")
     return "<br>".join(what)
 
 

@@ -19,13 +19,13 @@ table{border-collapse:collapse;width:100%}
 caption{text-align:start;color:var(--soft);padding:.25rem 0;overflow-wrap:anywhere}
 th,td{text-align:start;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere;overflow:clip}
 th{font-weight:600}
-.facts th{width:14.5rem;font-weight:400;color:var(--soft)}
+.facts th{width:15.5rem;font-weight:400;color:var(--soft)}
 .account{width:auto;min-width:min(100%,24rem)}
 .account th{font-weight:400;color:var(--soft);padding-inline-end:1rem}
 .account tr:last-child>*{border-top:2px solid var(--ink);color:var(--ink)}
 .account tr:last-child th{font-weight:600}
 .listing{font-size:.875rem}
-.listing td{min-width:4.5rem}
+.listing .what{overflow-wrap:normal}
 .listing .said{min-width:6rem}
 .listing thead th{overflow-wrap:normal}
 .index,.instant{font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -54,5 +54,5 @@ svg text{fill:var(--ink)}
 .debit{fill:var(--debit)}
 @media (forced-colors:active){bdi{outline:1px dotted}}
 @media screen and (max-width:40rem){h1{font-size:1.3rem}.facts th{width:36%}svg{font-size:190px}}
-@media print{main{max-width:none;padding:0}body{font-size:9.5pt;line-height:1.4}h1{font-size:1.5rem}h2{margin-top:1.1rem}p{margin-block:.5em}figure{margin:.6rem 0}.facts th,.facts td,.account th,.account td{padding-block:.2rem}.listing{font-size:8pt}.wide{overflow:visible}.wide caption{max-width:none}svg{width:60%;font-size:190px}.facts th{width:12.5rem}.long{white-space:normal;overflow-wrap:normal;min-width:20ch}.listing td{min-width:3rem}.listing .said{min-width:4rem}.listing th,.listing td{padding-block:.15rem}thead{display:table-header-group}tr,figure,.note,.account{break-inside:avoid}h2{break-after:avoid}svg,.note{print-color-adjust:exact}}
+@media print{main{max-width:none;padding:0}body{font-size:9.5pt;line-height:1.4}h1{font-size:1.5rem}h2{margin-top:1.1rem}p{margin-block:.5em}figure{margin:.6rem 0}.facts th,.facts td,.account th,.account td{padding-block:.2rem}.listing{font-size:8pt}.wide{overflow:visible}.wide caption{max-width:none}svg{width:60%;font-size:190px}.facts th{width:12.5rem}.long{white-space:normal;overflow-wrap:normal;min-width:20ch}.listing .said{min-width:4rem}.listing th,.listing td{padding-block:.15rem}thead{display:table-header-group}tr,figure,.note,.account{break-inside:avoid}h2{break-after:avoid}svg,.note{print-color-adjust:exact}}
 """
