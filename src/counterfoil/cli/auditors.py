@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,6 +14,7 @@ from itertools import islice
 from typing import Final
 
 from counterfoil.cli.context import Place, load_keys, open_engine, open_place
+from counterfoil.cli.ending import Lifeline
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.engine.audit import Progress
@@ -54,11 +54,17 @@ def auditors(place: Place, keys: KeySet | None, processes: int) -> Iterator[tupl
     operator = Operator(found.operator, found.signer, found.reference_key)
     # And they are forked before the store is opened here: a connection does not outlive a fork, in either process.
     context = multiprocessing.get_context("fork")
-    given = (place, operator, keys or operator.keys)
-    with ProcessPoolExecutor(processes, context, _start, given) as pool:
-        pool.submit(int).result()
-        with closing(open_place(place)) as store:
-            yield Engine(store, operator, tenant=place.tenant), partial(_audit_there, pool, processes)
+    with Lifeline() as lifeline:
+        given = (lifeline, place, operator, keys or operator.keys)
+        with ProcessPoolExecutor(processes, context, _start, given) as pool:
+            pool.submit(int).result()
+            try:
+                with closing(open_place(place)) as store:
+                    yield Engine(store, operator, tenant=place.tenant), partial(_audit_there, pool, processes)
+            except BaseException:
+                # The pool would do all that was handed over before it ends.
+                lifeline.cut()
+                raise
 
 
 def _audit_here(engine: Engine, keys: KeySet, logs: Iterable[bytes], progress: Progress) -> Iterator[Found]:
@@ -98,10 +104,9 @@ def _audit(engine: Engine, keys: KeySet, log: bytes, progress: Progress) -> Foun
 _member: tuple[Engine, KeySet]
 
 
-def _start(place: Place, operator: Operator, keys: KeySet) -> None:
+def _start(lifeline: Lifeline, place: Place, operator: Operator, keys: KeySet) -> None:
     global _member  # noqa: PLW0603  -- a pool hands its processes nothing else
-    # Ctrl-C reaches all of them; the one that started them ends them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lifeline.hold()
     gc.freeze()
     _member = (Engine(open_place(place), operator, tenant=place.tenant), keys)
 

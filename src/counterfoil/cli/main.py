@@ -3,8 +3,8 @@
 A command's module is imported when the command is called and not before: an auditor's `verify` loads neither the
 engine nor a store, and starts in a tenth of a second.
 
-Exit statuses: docs/spec/errors.md.  Besides those, 130 after Ctrl-C and 141 where the reader of the output went away,
-as shells have it.  1 is never one of ours: a crash of the interpreter exits with it.
+Exit statuses: docs/spec/errors.md.  Besides those, 128 and the number of the signal after Ctrl-C (130), SIGTERM and
+SIGHUP, and 141 where the reader of the output went away, as shells have it.  1 is never one of ours: a crash of the interpreter exits with it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from typing import Any, Final, NoReturn
 import click
 
 from counterfoil import __version__
+from counterfoil.cli.ending import Ended, ending_in_order
 from counterfoil.cli.files import describe_os_error
 from counterfoil.cli.output import complain, hint
 from counterfoil.errors import EXIT_OK, EXIT_USAGE, CounterfoilError, EngineError, defect_of
 
 _EXIT_INTERRUPTED: Final = 130
 _EXIT_READER_GONE: Final = 141
+_EXIT_SIGNAL: Final = 128
 
 
 class _ReaderGone(Exception):  # noqa: N818  -- nobody's fault
@@ -162,7 +164,8 @@ def run(arguments: Sequence[str]) -> int:
             # A terminal that lacks a character is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = root.main(list(arguments), prog_name="counterfoil", standalone_mode=False)
+        with ending_in_order():
+            status = root.main(list(arguments), prog_name="counterfoil", standalone_mode=False)
         # Here and not at the end of the process, which would hide what goes wrong, or exit with 120.
         sys.stdout.flush()
     except (_ReaderGone, BrokenPipeError):
@@ -170,6 +173,10 @@ def run(arguments: Sequence[str]) -> int:
         return _EXIT_READER_GONE
     except (click.Abort, KeyboardInterrupt):
         return _EXIT_INTERRUPTED
+    except Ended as ended:
+        # Whoever should read the rest may have gone, or never get to it.
+        _discard_output()
+        return _EXIT_SIGNAL + ended.number
     except Exception as error:  # noqa: BLE001  -- the last resort: nothing else may reach the user
         return _refuse(error)
     return status or EXIT_OK
@@ -213,7 +220,11 @@ def _drop_output() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        with contextlib.suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+        _discard_output()
+
+
+def _discard_output() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import signal
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from heapq import heappop, heappush
-from itertools import count
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import BinaryIO, Final
 
+from counterfoil.cli.ending import Lifeline
 from counterfoil.cli.files import describe_os_error
 from counterfoil.cli.pack_files import Progress, lines_of
 from counterfoil.core.checkpoint import KeySet
@@ -27,6 +28,8 @@ Finding = LogFinding | PackFinding
 
 # Findings that a process hands over at a time: fewer would cost more than small logs do.
 _FINDINGS_AT_ONCE: Final = 64
+# Findings of a process that may wait for those of another, which is at a larger log.
+_AHEAD_MAX: Final = 1_024
 # What a process says besides findings.
 _Told = list[Finding] | int | CounterfoilError
 
@@ -46,9 +49,16 @@ class Audit:
     held: Pins
 
     def share(self, share: tuple[int, int], progress: Progress) -> Iterator[Finding]:
-        """Audit a share of the logs."""
+        """Audit a share of the logs.
+
+        Raises:
+            EngineError: where the file cannot be read on.
+        """
         lines = partial(lines_of, self.stream, progress)
-        return audit_share(lines, self.keys, held=self.held, share=share)
+        try:
+            yield from audit_share(lines, self.keys, held=self.held, share=share)
+        except OSError as error:
+            raise describe_os_error(error) from error
 
 
 def findings_of(audit: Audit, processes: int, progress: Progress) -> Iterator[Finding]:
@@ -58,79 +68,95 @@ def findings_of(audit: Audit, processes: int, progress: Progress) -> Iterator[Fi
         EngineError: `io-error`, where the file cannot be read on; `internal`, where a process was killed.
     """
     if processes == 1:
-        yield from _in_order(_reading(audit, (0, 1), progress), 1)
-    else:
-        yield from _in_order(_from_members(audit, processes, progress), processes)
-
-
-def _reading(audit: Audit, share: tuple[int, int], progress: Progress) -> Iterator[Finding]:
-    try:
-        yield from audit.share(share, progress)
-    except OSError as error:
-        raise describe_os_error(error) from error
-
-
-def _in_order(findings: Iterator[Finding], shares: int) -> Iterator[Finding]:
-    """Yield findings by the numbers of their logs: which process is faster, or which log waits, is not to show."""
-    waiting: list[tuple[int, LogFinding]] = []
-    parts: list[PackFinding] = []
-    due = count()
-    number = next(due)
-    for finding in findings:
-        if isinstance(finding, PackFinding):
-            parts.append(finding)
-            continue
-        heappush(waiting, (finding.number, finding))
-        while waiting and waiting[0][0] == number:
-            yield heappop(waiting)[1]
-            number = next(due)
-    if len(parts) != shares:
-        raise EngineError("internal", "a process of the audit was killed: nothing is known of its logs")
-    yield whole_of(parts)
-
-
-def _from_members(audit: Audit, processes: int, progress: Progress) -> Iterator[Finding]:
-    """Yield what processes find, as it comes."""
+        for finding in audit.share((0, 1), progress):
+            yield whole_of([finding]) if isinstance(finding, PackFinding) else finding
+        return
     context = multiprocessing.get_context("fork")
     gc.freeze()
-    members = []
-    listening: list[Connection] = []
-    try:
+    with Lifeline() as lifeline, ExitStack() as stack:
+        shares = []
         for number in range(processes):
             ours, theirs = context.Pipe(duplex=False)
-            member = context.Process(target=_work, args=(theirs, audit, (number, processes)), daemon=True)
+            arguments = (lifeline, theirs, audit, (number, processes))
+            member = context.Process(target=_work, args=arguments, daemon=True)
             member.start()
+            stack.callback(_end, member)
+            # The process has the only one now: when it ends, however that is, there is nothing more to receive.
             theirs.close()
-            members.append(member)
-            listening.append(ours)
-        while listening:
-            for ready in wait(listening):
-                assert isinstance(ready, Connection)  # noqa: S101  -- these are what it was given
-                try:
-                    told: _Told = ready.recv()
-                except EOFError:
-                    listening.remove(ready)
-                    continue
-                if isinstance(told, CounterfoilError):
-                    raise told
-                if isinstance(told, int):
-                    progress(told)
-                else:
-                    yield from told
-    finally:
-        for member in members:
-            member.terminate()
-            member.join()
+            shares.append(_Share(ours))
+        yield from _in_order(shares, progress)
 
 
-def _work(out: Connection, audit: Audit, share: tuple[int, int]) -> None:
+def _end(member: BaseProcess) -> None:
+    member.terminate()
+    member.join()
+
+
+class _Share:
+    """What a process has told.
+
+    Attributes:
+        connection: by which it tells more.
+        waiting: findings that have to wait for those of other processes.
+        whole: what it said of the pack, which comes last.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.waiting: deque[LogFinding] = deque()
+        self.whole: PackFinding | None = None
+
+    def hear(self, progress: Progress) -> None:
+        """Take what it tells next."""
+        try:
+            told: _Told = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise EngineError(
+                "internal", "a process of the audit was killed: nothing is known of its logs"
+            ) from error
+        if isinstance(told, CounterfoilError):
+            raise told
+        if isinstance(told, int):
+            progress(told)
+            return
+        for finding in told:
+            if isinstance(finding, PackFinding):
+                self.whole = finding
+            else:
+                self.waiting.append(finding)
+
+
+def _in_order(shares: Sequence[_Share], progress: Progress) -> Iterator[Finding]:
+    """Yield findings by the numbers of their logs: which process is faster is not to show."""
+    due = 0
+    while working := {share.connection: share for share in shares if share.whole is None}:
+        owner = shares[due % len(shares)]
+        if owner.whole is not None:
+            # It has told of all logs, so the others have: what they tell now is of another pack.
+            for share in shares:
+                share.waiting.clear()
+        # Who is far ahead has to wait, so that findings do not: there may be any number of them.
+        heard = [
+            share.connection
+            for share in working.values()
+            if share is owner or len(share.waiting) < _AHEAD_MAX
+        ]
+        for ready in wait(heard):
+            assert isinstance(ready, Connection)  # noqa: S101  -- these are what it was given
+            working[ready].hear(progress)
+        while (waiting := shares[due % len(shares)].waiting) and waiting[0].number == due:
+            yield waiting.popleft()
+            due += 1
+    yield whole_of([share.whole for share in shares if share.whole is not None])
+
+
+def _work(lifeline: Lifeline, out: Connection, audit: Audit, share: tuple[int, int]) -> None:
     """Audit a share, and tell what is found: what a process of its own does."""
-    # Ctrl-C reaches all of them; the one that started them ends them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lifeline.hold()
     ready: list[Finding] = []
     try:
         # Every share reads every line: one of them says how far it is.
-        for finding in _reading(audit, share, out.send if share[0] == 0 else lambda _: None):
+        for finding in audit.share(share, out.send if share[0] == 0 else lambda _: None):
             ready.append(finding)
             if len(ready) == _FINDINGS_AT_ONCE:
                 out.send(ready)
