@@ -152,6 +152,13 @@ class TestStatement:
         assert "provisional, complete through 20" in outcome.lines[0]
         assert kept(*VERIFY, "--allow-provisional", "--json").findings[0]["provisionalThrough"]
 
+    @pytest.mark.parametrize(("end", "hinted"), [("2026-03-31", True), ("2024-02-29", True), ("2024-02-28", False),
+        ("2026-04-01", False), ("2026-03-31T00:00:00Z", False)])  # fmt: skip
+    def test_the_last_day_of_a_month_as_the_end_is_hinted_at(self, kept, end, hinted):
+        outcome = kept("statement", "cust_001", "--from", "2020-01-01", "--to", end, "-o", "s.json")
+        assert outcome.status == 0
+        assert (f"hint: {end} itself is not in the period" in outcome.err) is hinted
+
     def test_a_month_may_be_named(self, kept):
         found = kept("statement", "cust_001", "--period", "2020-02").findings[0]
         assert (found["from"], found["to"]) == ("2020-02-01T00:00:00.000000Z", "2020-03-01T00:00:00.000000Z")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from counterfoil.core.timestamp import read_time, to_microseconds
-from counterfoil.engine.windows import Window, parse_month
+from counterfoil.cli.output import hint
+from counterfoil.core.timestamp import is_date, read_time, to_microseconds
+from counterfoil.engine.windows import Window, month_of, parse_month
 from counterfoil.errors import EngineError
+
+_DAY: Final = 86_400_000_000
 
 
 def period_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,8 +40,13 @@ def _with_options(
         return command(*args, window=read(period, start, end), **kwargs)
 
     for name, parameter, metavar, words in (
-        ("--to", "end", "T", "The first instant behind it."),
-        ("--from", "start", "T", "The first instant of another period."),
+        ("--to", "end", "T", "The first instant behind it: April ends with 2026-05-01."),
+        (
+            "--from",
+            "start",
+            "T",
+            "The first instant of another period: a date, which begins at midnight UTC, or a time with an offset.",
+        ),
         ("--period", "period", "YYYY-MM", "A UTC month."),
     ):
         with_window = click.option(name, parameter, metavar=metavar, help=words)(with_window)
@@ -58,5 +66,8 @@ def _window(period: str | None, start: str | None, end: str | None) -> Window:
         to_microseconds(read_time(start, field="from")), to_microseconds(read_time(end, field="to"))
     )
     if window.start >= window.end:
-        raise EngineError("invalid-field", "the period ends before it begins", field="to")
+        raise EngineError("invalid-field", "a period ends behind its beginning", field="to")
+    if is_date(end) and month_of(window.end) != month_of(window.end + _DAY):
+        # Who means a month so gets one without its last day, which no later step would notice.
+        hint(f"{end} itself is not in the period, which ends as that day begins")
     return window

@@ -137,7 +137,11 @@ def read_time(value: str, *, field: str = "effectiveAt") -> str:
         raise _invalid("a time is text", value, field)
     match = _INPUT.fullmatch(value) if len(value) <= TIME_INPUT_CHARACTERS_MAX else None
     if match is None:
-        raise _invalid("not an RFC 3339 time or a date", value, field)
+        raise _invalid(
+            "neither a date like 2026-10-02 nor a time with an offset like 2026-10-02T19:00:00+02:00",
+            value,
+            field,
+        )
     day, clock, fraction, zone = match.groups()
     if clock is None:
         clock, zone = "00:00:00", "Z"
