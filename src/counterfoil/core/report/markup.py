@@ -183,7 +183,7 @@ def listing(
     heading: str, caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]
 ) -> str:
     """Return a table with a header; the first cell of a row names it.  A column is its name and the class of its cells."""
-    head = "".join([f'<th scope="col"{_class(kind)}>{name}</th>' for name, kind in columns])
+    head = "".join([f'<th scope="col" class="{kind}">{name}</th>' for name, kind in columns])
     body = "\n".join([_row(columns, cells) for cells in rows])
     return (
         '<div class="wide" role="region" aria-labelledby="listing" tabindex="0">\n'
@@ -193,12 +193,8 @@ def listing(
 
 
 def _row(columns: Sequence[tuple[str, str]], cells: Sequence[str]) -> str:
-    first, *others = [f"{_class(kind)}>{cell}" for (_, kind), cell in zip(columns, cells, strict=True)]
+    first, *others = [f' class="{kind}">{cell}' for (_, kind), cell in zip(columns, cells, strict=True)]
     return f'<tr><th scope="row"{first}</th>' + "".join([f"<td{cell}</td>" for cell in others]) + "</tr>"
-
-
-def _class(kind: str) -> str:
-    return f' class="{kind}"' if kind else ""
 
 
 class Title(NamedTuple):
