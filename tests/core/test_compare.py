@@ -23,6 +23,7 @@ from counterfoil.core.details import read_details
 from counterfoil.core.entry import DELTA, Entry, parse_entry
 from counterfoil.core.receipt import ProvenEntry
 from counterfoil.core.timestamp import format_time, to_microseconds
+from tests.core import compare_oracle
 from tests.core.logs import Log
 from tests.support import START
 
@@ -345,6 +346,34 @@ class TestAnyTwoLists:
             by_reference = charge.reference is not None and charge.reference == other.reference
             by_time = charge.time is not None and charge.time == other.time
             assert by_reference or (by_time and at_most_one(charge.reference, other.reference))
+
+
+def small_lists(count):
+    """Two lists of up to eight charges with few values, so that ties abound, and a window."""
+    chance = random.Random(7)  # noqa: S311  -- the same lists each time
+    # Two of them a microsecond apart, and the last and the first of two days.
+    times = [None, 0, 30, f"{at(30)[:-2]}1Z", 61, 95, f"{TODAY}T23:59:59.999999Z", MIDNIGHT, MIDNIGHT + 20]
+    sides = [times, [*times, YESTERDAY, TODAY, TOMORROW]]
+    for _ in range(count):
+        amounts = chance.choice([[-1], [-1, -2], [-2, -1, 1], [-1, -2, -3, -4]])
+        references = chance.choice([[None, "a"], ["a"], [None, "b", "a", ""]])
+        values = [(amounts, references, chance.sample(side, chance.randrange(1, 6))) for side in sides]
+        ours, theirs = (
+            charges(*(tuple(map(chance.choice, kinds)) for _ in range(chance.randrange(9))))
+            for kinds in values
+        )
+        chance.shuffle(ours)
+        chance.shuffle(theirs)
+        yield ours, theirs, chance.choice([0, 40, 61, 86_400])
+
+
+def test_thousands_of_small_lists_full_of_ties_are_paired_as_the_page_says():
+    seen = Counter()
+    for ours, theirs, window in small_lists(5_000):
+        found = [one[:5] for one in compare(ours, theirs, window_seconds=window).differences]
+        assert found == compare_oracle.differences(ours, theirs, window), (ours, theirs, window)
+        seen.update(kind for kind, *_ in found)
+    assert min(seen[kind] for kind in (AMOUNT_DIFFERS, COUNTED_TWICE, MISSING_HERE, MISSING_THERE)) > 500
 
 
 def test_a_hundred_thousand_rows_with_faults_among_them_are_told_apart():
