@@ -66,7 +66,7 @@ DISPUTE_ROWS_MAX: Final = 100_000
 # Entries outside the period that the maker of a dispute proves: a list of another year would name one for each row.
 DISPUTE_ELSEWHERE_MAX: Final = 1_000
 # How far apart two charges may be that are one: a year.
-COMPARISON_WINDOW_SECONDS_MAX: Final = 31_622_400
+COMPARISON_TOLERANCE_SECONDS_MAX: Final = 31_622_400
 # A page that shows the largest full statement: a third more for base64, and at most 4,800 bytes for each row of its table.
 REPORT_BYTES_MAX: Final = 100_663_296
 SIGNATURE_LINES_MAX: Final = 64

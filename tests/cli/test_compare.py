@@ -93,7 +93,7 @@ class TestCompare:
     def test_a_date_is_any_time_of_its_day(self, other):
         days = [time[:10] for time in times(other()).values()]
         call = other("delta,effectiveAt\n500,{}\n-12.5,{}\n".format(*days))
-        outcome = call(*COMPARE, "--window-seconds", "0")
+        outcome = call(*COMPARE, "--tolerance-seconds", "0")
         assert outcome.lines[-1] == "agreed                         2 charges"
 
     def test_columns_may_be_named_and_signs_turned(self, other):

@@ -265,7 +265,7 @@ class TestDisputes:
             "  theirs          488 EUR, as they say, in 2 rows",
             "  differences     -0.5 EUR (ours less theirs) in 2 differences",
             "  receipts        1",
-            "  window          300 seconds",
+            "  tolerance       300 seconds",
         ):
             assert line in lines
         [found] = documents("inspect", "d.json", "--json").findings

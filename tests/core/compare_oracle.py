@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 
-def differences(ours, theirs, window_seconds):
+def differences(ours, theirs, tolerance_seconds):
     """The differences in their order, each as its kind, amount, our place, their place, and the place that it repeats."""
     ours, theirs = sorted(ours, key=order), sorted(theirs, key=order)
     pairs = []
-    for rule in rules(timedelta(seconds=window_seconds)):
+    for rule in rules(timedelta(seconds=tolerance_seconds)):
         for our in ours:
             for their in theirs:
                 free = all(our is not one and their is not other for one, other in pairs)
@@ -38,9 +38,9 @@ def order(charge):
     return charge.time is None, day, time, charge.amount, charge.reference is None, reference, charge.place
 
 
-def rules(window):
+def rules(tolerance):
     """The parts of the rules of the page in their order: all that must hold of a charge of ours and one of theirs."""
-    near = partial(within, window)
+    near = partial(within, tolerance)
     no_reference, one_reference = (partial(having, "reference", count) for count in (0, 1))
     no_time, one_time = (partial(having, "time", count) for count in (0, 1))
     # Rules 1 and 2.
@@ -91,13 +91,13 @@ def of_one_day(one, other):
     return one.time is not None and other.time is not None and one.time[:10] == other.time[:10]
 
 
-def within(window, one, row):
+def within(tolerance, one, row):
     """The time is at most so far from the row's, or from the nearest instant of the row's day."""
     if one.time is None:
         return False
     time, first = (datetime.fromisoformat(found.time[:26]) for found in (one, row))
     last = first + timedelta(days=1, microseconds=-1) if dated(one, row) else first
-    return first - window <= time <= last + window
+    return first - tolerance <= time <= last + tolerance
 
 
 def left_over(charges, paired):

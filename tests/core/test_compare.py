@@ -27,7 +27,7 @@ from tests.core import compare_oracle
 from tests.core.logs import Log
 from tests.support import START
 
-WINDOW = 60
+TOLERANCE = 60
 SECOND = 1_000_000
 
 
@@ -49,8 +49,8 @@ def charges(*rows):
     ]
 
 
-def named(ours, theirs, window=WINDOW):
-    return [*compare(charges(*ours), charges(*theirs), window_seconds=window).differences]
+def named(ours, theirs, tolerance=TOLERANCE):
+    return [*compare(charges(*ours), charges(*theirs), tolerance_seconds=tolerance).differences]
 
 
 class TestPairs:
@@ -58,16 +58,16 @@ class TestPairs:
         ((-5, "a", 0), (-5, "a", 0)),
         ((-5, "a", 0), (-5, "a", 9999)),
         ((-5, "a", 0), (-5, "a", None)),
-        ((-5, "a", 0), (-5, None, WINDOW)),
-        ((-5, "a", 0), (-5, None, -WINDOW)),
+        ((-5, "a", 0), (-5, None, TOLERANCE)),
+        ((-5, "a", 0), (-5, None, -TOLERANCE)),
         ((-5, None, 0), (-5, "b", 0)),
         ((-5, None, 0), (-5, None, 0)),
         ((-5, "a", 0), (-5, None, None)),
         ((-5, None, None), (-5, None, None)),
         ((-5, None, DAWN), (-5, None, TODAY)),
         ((-5, "a", MIDNIGHT - 1), (-5, None, TODAY)),
-        ((-5, None, MIDNIGHT + WINDOW - 1), (-5, "b", TODAY)),
-        ((-5, None, DAWN - WINDOW), (-5, None, TODAY)),
+        ((-5, None, MIDNIGHT + TOLERANCE - 1), (-5, "b", TODAY)),
+        ((-5, None, DAWN - TOLERANCE), (-5, None, TODAY)),
         ((-5, "a", 0), (-5, "a", TOMORROW)),
         ((-5, None, None), (-5, None, TODAY)),
         ((-5, None, TODAY), (-5, None, TODAY)),
@@ -75,19 +75,19 @@ class TestPairs:
             "bare", "first-of-the-day", "last-of-the-day", "soon-behind-the-day", "shortly-before-the-day",
             "another-day", "date-alone", "dates"])  # fmt: skip
     def test_these_are_one_charge(self, ours, theirs):
-        found = compare(charges(ours), charges(theirs), window_seconds=WINDOW)
+        found = compare(charges(ours), charges(theirs), tolerance_seconds=TOLERANCE)
         assert (found.agreed, found.differences, found.difference) == (1, (), 0)
 
     @pytest.mark.parametrize(("ours", "theirs"), [
         ((-5, "a", 0), (-5, "b", 0)),
         ((-5, "a", None), (-5, "b", None)),
-        ((-5, None, 0), (-5, None, WINDOW + 1)),
+        ((-5, None, 0), (-5, None, TOLERANCE + 1)),
         ((-5, None, 0), (-6, None, 0)),
         ((-5, None, 0), (5, None, 0)),
         ((-5, "a", 0), (5, "a", 0)),
         ((-5, "a", 0), (-6, None, 0)),
-        ((-5, None, MIDNIGHT + WINDOW), (-5, None, TODAY)),
-        ((-5, None, DAWN - WINDOW - 1), (-5, None, TODAY)),
+        ((-5, None, MIDNIGHT + TOLERANCE), (-5, None, TODAY)),
+        ((-5, None, DAWN - TOLERANCE - 1), (-5, None, TODAY)),
         ((-5, "a", 0), (-5, "b", TODAY)),
         ((-6, None, 0), (-5, None, TODAY)),
     ], ids=["references", "references-without-times", "too-late", "amounts", "signs", "refund", "one-reference",
@@ -173,7 +173,7 @@ class TestCountedTwice:
         "second", [(-5, "b", 0), (-6, "a", 0), (5, "a", 0), (-5, None, 1), (-5, None, None)]
     )
     def test_these_repeat_nothing(self, second):
-        [found] = named([(-5, "a", 0)], [(-5, "a", 0), second], window=0)
+        [found] = named([(-5, "a", 0)], [(-5, "a", 0), second], tolerance=0)
         assert (found.kind, found.theirs) == (MISSING_HERE, 1)
 
     def test_on_one_date_it_is_named_so_and_beside_a_time_of_the_day_not(self):
@@ -204,17 +204,17 @@ class TestCountedTwice:
 class TestTotals:
     def test_what_is_paired_counts_whatever_its_amount(self):
         found = compare(
-            charges((-5, "a", 0), (-5, "b", 0)), charges((-6, "a", 0), (-7, "c", 0)), window_seconds=0
+            charges((-5, "a", 0), (-5, "b", 0)), charges((-6, "a", 0), (-7, "c", 0)), tolerance_seconds=0
         )
         assert (found.agreed, found.paired) == (0, 1)
 
     def test_two_empty_lists_agree(self):
-        found = compare([], [], window_seconds=WINDOW)
+        found = compare([], [], tolerance_seconds=TOLERANCE)
         assert (found.ours, found.theirs, found.agreed, found.differences) == (0, 0, 0, ())
 
     def test_amounts_beyond_any_double_stay_exact(self):
         large = 10**27 - 1
-        found = compare(charges((large, "a", 0)), charges((large - 1, "a", 0)), window_seconds=WINDOW)
+        found = compare(charges((large, "a", 0)), charges((large - 1, "a", 0)), tolerance_seconds=TOLERANCE)
         assert found.difference == 1
         assert [one.amount for one in found.differences] == [1]
 
@@ -258,7 +258,7 @@ def may_be_one(our, their):
         return False
     if at_most_one(our.time, their.time):
         return True
-    return apart(our.time, their.time) <= WINDOW * SECOND
+    return apart(our.time, their.time) <= TOLERANCE * SECOND
 
 
 def instants(time):
@@ -277,14 +277,14 @@ def apart(one, other):
 class TestAnyTwoLists:
     @given(ours=SIDES, theirs=SIDES)
     def test_the_differences_add_up_to_that_of_the_totals(self, ours, theirs):
-        found = compare(charges(*ours), charges(*theirs), window_seconds=WINDOW)
+        found = compare(charges(*ours), charges(*theirs), tolerance_seconds=TOLERANCE)
         assert found.ours == sum(row[0] for row in ours)
         assert found.theirs == sum(row[0] for row in theirs)
         assert sum(one.amount for one in found.differences) == found.difference == found.ours - found.theirs
 
     @given(ours=SIDES, theirs=SIDES)
     def test_each_charge_is_paired_or_named_and_never_twice(self, ours, theirs):
-        found = compare(charges(*ours), charges(*theirs), window_seconds=WINDOW)
+        found = compare(charges(*ours), charges(*theirs), tolerance_seconds=TOLERANCE)
         for side, count in (("ours", len(ours)), ("theirs", len(theirs))):
             places = [getattr(one, side) for one in found.differences if getattr(one, side) is not None]
             assert len(set(places)) == len(places) == count - found.agreed
@@ -294,16 +294,16 @@ class TestAnyTwoLists:
         first, second = charges(*ours), charges(*theirs)
         mixed = data.draw(st.permutations(ours)), data.draw(st.permutations(theirs))
         third, fourth = (charges(*side) for side in mixed)
-        found = compare(first, second, window_seconds=WINDOW)
-        again = compare(third, fourth, window_seconds=WINDOW)
+        found = compare(first, second, tolerance_seconds=TOLERANCE)
+        again = compare(third, fourth, tolerance_seconds=TOLERANCE)
         assert as_seen(found, first, second) == as_seen(again, third, fourth)
         assert found.agreed == again.agreed
 
     @given(ours=SIDES, theirs=SIDES)
     def test_the_other_side_finds_the_same_the_other_way_round(self, ours, theirs):
         first, second = charges(*ours), charges(*theirs)
-        found = compare(first, second, window_seconds=WINDOW)
-        mirrored = compare(second, first, window_seconds=WINDOW)
+        found = compare(first, second, tolerance_seconds=TOLERANCE)
+        mirrored = compare(second, first, tolerance_seconds=TOLERANCE)
         swapped = {MISSING_HERE: MISSING_THERE, MISSING_THERE: MISSING_HERE}
         assert {
             Difference(swapped.get(one.kind, one.kind), -one.amount, one.theirs, one.ours, one.repeats)
@@ -315,7 +315,7 @@ class TestAnyTwoLists:
         first, second = charges(*ours), charges(*theirs)
         left = [
             one
-            for one in compare(first, second, window_seconds=WINDOW).differences
+            for one in compare(first, second, tolerance_seconds=TOLERANCE).differences
             if one.kind != AMOUNT_DIFFERS
         ]
         ours_left = [first[one.ours] for one in left if one.ours is not None]
@@ -325,7 +325,7 @@ class TestAnyTwoLists:
     @given(ours=SIDES, theirs=SIDES)
     def test_what_differs_in_amount_has_one_reference(self, ours, theirs):
         first, second = charges(*ours), charges(*theirs)
-        for one in compare(first, second, window_seconds=WINDOW).differences:
+        for one in compare(first, second, tolerance_seconds=TOLERANCE).differences:
             if one.kind == AMOUNT_DIFFERS:
                 our, their = first[one.ours], second[one.theirs]
                 assert our.reference == their.reference is not None
@@ -334,7 +334,7 @@ class TestAnyTwoLists:
     @given(ours=SIDES, theirs=SIDES)
     def test_what_is_counted_twice_stands_beside_its_like(self, ours, theirs):
         sides = {"ours": charges(*ours), "theirs": charges(*theirs)}
-        for one in compare(sides["ours"], sides["theirs"], window_seconds=WINDOW).differences:
+        for one in compare(sides["ours"], sides["theirs"], tolerance_seconds=TOLERANCE).differences:
             assert (one.repeats is not None) is (one.kind == COUNTED_TWICE)
             if one.repeats is None:
                 continue
@@ -349,7 +349,7 @@ class TestAnyTwoLists:
 
 
 def small_lists(count):
-    """Two lists of up to eight charges with few values, so that ties abound, and a window."""
+    """Two lists of up to eight charges with few values, so that ties abound, and a tolerance."""
     chance = random.Random(7)  # noqa: S311  -- the same lists each time
     # Two of them a microsecond apart, and the last and the first of two days.
     times = [None, 0, 30, f"{at(30)[:-2]}1Z", 61, 95, f"{TODAY}T23:59:59.999999Z", MIDNIGHT, MIDNIGHT + 20]
@@ -369,9 +369,9 @@ def small_lists(count):
 
 def test_thousands_of_small_lists_full_of_ties_are_paired_as_the_page_says():
     seen = Counter()
-    for ours, theirs, window in small_lists(5_000):
-        found = [one[:5] for one in compare(ours, theirs, window_seconds=window).differences]
-        assert found == compare_oracle.differences(ours, theirs, window), (ours, theirs, window)
+    for ours, theirs, tolerance in small_lists(5_000):
+        found = [one[:5] for one in compare(ours, theirs, tolerance_seconds=tolerance).differences]
+        assert found == compare_oracle.differences(ours, theirs, tolerance), (ours, theirs, tolerance)
         seen.update(kind for kind, *_ in found)
     assert min(seen[kind] for kind in (AMOUNT_DIFFERS, COUNTED_TWICE, MISSING_HERE, MISSING_THERE)) > 500
 
@@ -387,7 +387,7 @@ def test_a_hundred_thousand_rows_with_faults_among_them_are_told_apart():
     theirs.append((-77, None, 5))
     del theirs[99_999]
     chance.shuffle(theirs)
-    found = compare(charges(*ours), charges(*theirs), window_seconds=1)
+    found = compare(charges(*ours), charges(*theirs), tolerance_seconds=1)
     assert found.agreed == 99_998
     assert [(one.kind, one.amount, one.ours) for one in found.differences[:2]] == [
         (AMOUNT_DIFFERS, 1, 1),

@@ -29,7 +29,7 @@ from counterfoil.core.encoding import canonical_json
 from counterfoil.core.receipt import format_receipt
 from counterfoil.core.statement_verify import verify_statement
 from counterfoil.core.tlog_proof import format_tlog_proof
-from counterfoil.limits import COMPARISON_WINDOW_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
+from counterfoil.limits import COMPARISON_TOLERANCE_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
 from tests.core.common import SPEC, example_blocks, example_values
 from tests.core.logs import KEYS, Log
 from tests.support import refused
@@ -55,7 +55,7 @@ LOG = Billed(12, seals={5})
 SUBSCRIBED = Subscribed(12, seals={5})
 NEIGHBOUR = Billed(12, customer="c2", seals={5})
 PERIOD = (3, 9)
-WINDOW = 300
+TOLERANCE = 300
 OURS = {charge.place: charge for charge in charges_of([LOG.item(index) for index in range(12)])}
 
 
@@ -89,13 +89,13 @@ def receipt(index, log=LOG):
     return format_receipt(log.item(index), log.opening(), format_tlog_proof(index, log.path(index), log.note))
 
 
-def made(rows=ROWS, log=LOG, window=WINDOW, elsewhere=(), entries=PERIOD, **options):
+def made(rows=ROWS, log=LOG, tolerance=TOLERANCE, elsewhere=(), entries=PERIOD, **options):
     """A packet, as a JSON value; `elsewhere` are entries by row."""
     statement = canonical_json(log.statement(*entries, "full", **{"opened": True, **options}))
-    found = compare_period(verify_statement(statement, KEYS), rows, window_seconds=window).differences
+    found = compare_period(verify_statement(statement, KEYS), rows, tolerance_seconds=tolerance).differences
     found = [one._replace(elsewhere=dict(elsewhere).get(one.theirs)) for one in found]
     receipts = [receipt(index, log) for index in map(proven_of, found) if index is not None]
-    return json.loads(format_dispute(statement, rows, found, receipts, window_seconds=window))
+    return json.loads(format_dispute(statement, rows, found, receipts, tolerance_seconds=tolerance))
 
 
 PACKET = made()
@@ -135,7 +135,11 @@ class TestAccepted:
         statement = canonical_json(PACKET["statement"])
         receipts = [canonical_json(one) for one in PACKET["receipts"]]
         again = format_dispute(
-            statement, dispute.rows, dispute.differences, receipts, window_seconds=dispute.window_seconds
+            statement,
+            dispute.rows,
+            dispute.differences,
+            receipts,
+            tolerance_seconds=dispute.tolerance_seconds,
         )
         assert again == data
 
@@ -170,7 +174,7 @@ class TestAccepted:
     def test_a_period_that_may_still_be_open_is_taken_where_that_is_allowed(self):
         statement = canonical_json(LOG.statement(9, 12, "full"))
         rows = rows_of(OURS[9], OURS[10])
-        packet = json.loads(format_dispute(statement, rows, (), [], window_seconds=0))
+        packet = json.loads(format_dispute(statement, rows, (), [], tolerance_seconds=0))
         with refused("incomplete-period"):
             verified(packet)
         assert verified(packet, allow_provisional=True).comparison.agreed == 2
@@ -196,7 +200,7 @@ class TestAccepted:
     def test_a_light_statement_cannot_be_compared(self):
         statement = verify_statement(json.dumps(LOG.statement(*PERIOD, "light")), KEYS)
         with refused("usage"):
-            compare_period(statement, [], window_seconds=0)
+            compare_period(statement, [], tolerance_seconds=0)
 
 
 class TestStep1:
@@ -227,18 +231,18 @@ class TestStep1:
         with refused("too-large"):
             verified({**PACKET, "rows": rows})
         with refused("too-large"):
-            format_dispute(b"{}", [Charge(0, 1)] * len(rows), (), [], window_seconds=0)
+            format_dispute(b"{}", [Charge(0, 1)] * len(rows), (), [], tolerance_seconds=0)
 
     def test_what_nobody_would_read_is_not_written(self):
         with refused("too-large"):
-            format_dispute(b" " * DISPUTE_BYTES_MAX, [], (), [], window_seconds=0)
+            format_dispute(b" " * DISPUTE_BYTES_MAX, [], (), [], tolerance_seconds=0)
 
     @pytest.mark.parametrize(
-        "window", [300, "-1", "007", "3e2", "", None, str(COMPARISON_WINDOW_SECONDS_MAX + 1)]
+        "tolerance", [300, "-1", "007", "3e2", "", None, str(COMPARISON_TOLERANCE_SECONDS_MAX + 1)]
     )
-    def test_the_window_is_an_integer_within_its_bound(self, window):
+    def test_the_tolerance_is_an_integer_within_its_bound(self, tolerance):
         with refused("malformed"):
-            verified({**PACKET, "windowSeconds": window})
+            verified({**PACKET, "toleranceSeconds": tolerance})
 
     @pytest.mark.parametrize("row", [
         {}, [], "1", {"amount": 1}, {"amount": "0"}, {"amount": "1.50"}, {"amount": "+1"}, {"amount": "1", "unit": "x"},
@@ -381,12 +385,12 @@ class TestStep4:
         with refused("details-mismatch"):
             verified(changed(change))
 
-    def test_the_window_counts(self):
+    def test_the_tolerance_counts(self):
         late = OURS[3]._replace(reference=None, time=LOG.time(4))
-        packet = made(rows_of(late), window=1)
+        packet = made(rows_of(late), tolerance=1)
         assert verified(packet).comparison.agreed == 1
         with refused("details-mismatch"):
-            verified({**packet, "windowSeconds": "0"})
+            verified({**packet, "toleranceSeconds": "0"})
 
     def test_a_difference_may_be_larger_than_any_amount(self):
         rows = rows_of(OURS[3]._replace(amount=(10**27 - 1) * (1 if OURS[3].amount > 0 else -1)))
@@ -442,8 +446,8 @@ class TestSigns:
     STATEMENT = verify_statement(canonical_json(LOG.statement(*PERIOD, "full")), KEYS)
 
     def oppose(self, rows):
-        found = compare_period(self.STATEMENT, rows, window_seconds=WINDOW)
-        return signs_oppose(self.STATEMENT, rows, found, window_seconds=WINDOW)
+        found = compare_period(self.STATEMENT, rows, tolerance_seconds=TOLERANCE)
+        return signs_oppose(self.STATEMENT, rows, found, tolerance_seconds=TOLERANCE)
 
     @staticmethod
     def turned(*places):
@@ -463,7 +467,7 @@ class TestOrder:
     def test_form_is_judged_before_keys_and_keys_before_differences(self):
         broken = changed(lambda packet: packet["differences"].pop())
         with refused("malformed"):
-            verified({**broken, "windowSeconds": "x"}, KeySet([]))
+            verified({**broken, "toleranceSeconds": "x"}, KeySet([]))
         with refused("unknown-key"):
             verified(broken, KeySet([]))
         with refused("details-mismatch"):

@@ -127,7 +127,7 @@ class TestPages:
         ("dispute", f"{limits.DISPUTE_BYTES_MAX:,} bytes"),
         ("rows of a dispute", f"{limits.DISPUTE_ROWS_MAX:,} |"),
         ("report", f"{limits.REPORT_BYTES_MAX:,} bytes"),
-        ("window of a dispute", f"{limits.COMPARISON_WINDOW_SECONDS_MAX:,} seconds"),
+        ("tolerance of a dispute", f"{limits.COMPARISON_TOLERANCE_SECONDS_MAX:,} seconds"),
         ("verifier key", f"{limits.VERIFIER_KEY_CHARACTERS_MAX:,} characters"),
         ("integer", f"{limits.INTEGER_DIGITS_MAX} digits"),
         ("hashes of one proof", f"{limits.PROOF_HASHES_MAX},"),

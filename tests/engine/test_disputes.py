@@ -25,7 +25,7 @@ def april(engine, clock):
 
 
 def compared(engine, *rows):
-    return engine.compare("alice", APRIL, rows, now=MAY.start, window_seconds=300)
+    return engine.compare("alice", APRIL, rows, now=MAY.start, tolerance_seconds=300)
 
 
 def test_lists_that_agree_make_a_packet_without_differences(april):
@@ -58,11 +58,11 @@ def test_deltas_of_another_period_are_not_compared(april):
 
 def test_a_customer_that_is_not_there_is_refused(engine):
     with refused("customer-not-found"):
-        engine.compare("nobody", APRIL, [], now=MAY.start, window_seconds=0)
+        engine.compare("nobody", APRIL, [], now=MAY.start, tolerance_seconds=0)
 
 
 def test_without_a_packet_none_is_made(april):
-    found = april.compare("alice", APRIL, [], now=MAY.start, window_seconds=0, with_packet=False)
+    found = april.compare("alice", APRIL, [], now=MAY.start, tolerance_seconds=0, with_packet=False)
     assert found.packet is None
     assert len(found.comparison.differences) == 2
 
@@ -86,7 +86,7 @@ class TestElsewhere:
     def test_so_is_what_was_recorded_before_it(self, april, clock):
         clock.now = MAY.end
         rows = [Charge(0, -12 * NANO, "b"), Charge(1, 1 * NANO, "c")]
-        found = april.compare("alice", MAY, rows, now=MAY.end, window_seconds=0)
+        found = april.compare("alice", MAY, rows, now=MAY.end, tolerance_seconds=0)
         assert self.named(found) == self.proven(found) == [2]
 
     def test_what_no_checkpoint_covers_yet_is_found_and_not_proven(self, april):

@@ -30,9 +30,9 @@ from counterfoil.engine.clock import HostClock
 from counterfoil.engine.disputes import Compared
 from counterfoil.engine.windows import Window
 from counterfoil.errors import EngineError
-from counterfoil.limits import COMPARISON_WINDOW_SECONDS_MAX
+from counterfoil.limits import COMPARISON_TOLERANCE_SECONDS_MAX
 
-_WINDOW_SECONDS: Final = 300
+_TOLERANCE_SECONDS: Final = 300
 # Bad rows that are shown to a person; a file of the wrong kind would show nothing else.
 _BAD_SHOWN_MAX: Final = 20
 # Of the names of the totals.
@@ -65,10 +65,10 @@ _WIDTH: Final = len(f"difference ({LESS})")
 )
 @click.option("--negate", is_flag=True, help="Change the sign of every amount of the file.")
 @click.option(
-    "--window-seconds",
+    "--tolerance-seconds",
     metavar="N",
-    type=click.IntRange(0, COMPARISON_WINDOW_SECONDS_MAX),
-    default=_WINDOW_SECONDS,
+    type=click.IntRange(0, COMPARISON_TOLERANCE_SECONDS_MAX),
+    default=_TOLERANCE_SECONDS,
     show_default=True,
     help="How far apart the times of one charge may be on the two sides.",
 )
@@ -88,7 +88,7 @@ def compare(
     expected: str | None,
     maps: Sequence[str],
     negate: bool,
-    window_seconds: int,
+    tolerance_seconds: int,
     dispute: str | None,
     as_json: bool,
 ) -> None:
@@ -100,16 +100,16 @@ def compare(
         customer, period = _check_period(customers, window, keys, expected)
         charges = _read(file, maps, negate=negate, as_json=as_json)
         found = _compare_period(
-            place, customer, period, charges, window_seconds=window_seconds, dispute=dispute
+            place, customer, period, charges, tolerance_seconds=tolerance_seconds, dispute=dispute
         )
     else:
         _check_statement(customers, window, keys, dispute, both_stdin=document == file == "-")
         statement = _read_statement(document, read_keys(keys), expected)
         charges = _read(file, maps, negate=negate, as_json=as_json)
-        comparison = compare_period(statement, charges.rows, window_seconds=window_seconds)
+        comparison = compare_period(statement, charges.rows, tolerance_seconds=tolerance_seconds)
         found = Compared(statement, comparison, {}, None)
     _tell(found, charges, as_json=as_json)
-    if signs_oppose(found.statement, charges.rows, found.comparison, window_seconds=window_seconds):
+    if signs_oppose(found.statement, charges.rows, found.comparison, tolerance_seconds=tolerance_seconds):
         way = "without" if negate else "with"
         hint(f"the signs of the file are mostly opposite to ours: most rows would pair {way} --negate")
     if (through := found.statement.provisional_through) is not None:
@@ -122,7 +122,7 @@ def _compare_period(
     period: Window,
     charges: Charges,
     *,
-    window_seconds: int,
+    tolerance_seconds: int,
     dispute: str | None,
 ) -> Compared:
     """Compare a period of the store, and write the packet where one is wanted."""
@@ -134,7 +134,7 @@ def _compare_period(
             period,
             charges.rows,
             now=HostClock()(),
-            window_seconds=window_seconds,
+            tolerance_seconds=tolerance_seconds,
             with_packet=dispute is not None,
         )
     if dispute is not None and found.packet is not None:

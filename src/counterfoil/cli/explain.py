@@ -116,7 +116,7 @@ def dispute_lines(dispute: Dispute) -> Iterator[Line]:
     if (more := len(dispute.differences) - _DIFFERENCES_SHOWN) > 0:
         yield "not shown", plural(more, "difference")
     yield "receipts", len(dispute.receipts)
-    yield "window", plural(dispute.window_seconds, "second")
+    yield "tolerance", plural(dispute.tolerance_seconds, "second")
     yield from checkpoint_lines(dispute.statement.checkpoint)
 
 

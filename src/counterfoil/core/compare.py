@@ -123,17 +123,17 @@ def charges_of(items: Iterable[ProvenEntry]) -> list[Charge]:
     return found
 
 
-def compare(ours: Iterable[Charge], theirs: Iterable[Charge], *, window_seconds: int) -> Comparison:
+def compare(ours: Iterable[Charge], theirs: Iterable[Charge], *, tolerance_seconds: int) -> Comparison:
     """Pair the charges of two sides and name each difference.
 
     Args:
         ours: our charges, each place once.
         theirs: those of the other party, each place once.
-        window_seconds: how far apart the times of two charges without a common reference may be.
+        tolerance_seconds: how far apart the times of two charges without a common reference may be.
     """
     matching = _Matching(ours, theirs)
     for rule in RULES:
-        rule(matching, window_seconds)
+        rule(matching, tolerance_seconds)
     differences = [
         Difference(AMOUNT_DIFFERS, our.amount - their.amount, our.place, their.place)
         for our, their in matching.pairs
@@ -194,13 +194,13 @@ class _Matching:
                 waiting[key].append(charge)
         self._take([(charge, others.pop()) for charge, key in mine if (others := waiting.get(key))])
 
-    def pair_near(self, ours: _Key, theirs: _Key, window: int) -> None:
+    def pair_near(self, ours: _Key, theirs: _Key, tolerance: int) -> None:
         """Pair charges of equal keys whose times are at most so many microseconds apart, the earliest first."""
         mine = self._by_key(self.ours, ours)
         others = self._by_key(self.theirs, theirs) if mine else {}
         found: list[tuple[Charge, Charge]] = []
         for key in mine.keys() & others.keys():
-            found += _near(mine[key], others[key], window)
+            found += _near(mine[key], others[key], tolerance)
         self._take(found)
 
     @staticmethod
@@ -223,15 +223,15 @@ class _Matching:
 _Key = Callable[[Charge], object]
 
 
-def _near(ours: Sequence[Charge], theirs: Sequence[Charge], window: int) -> list[tuple[Charge, Charge]]:
-    """Pair two lists in the order of time, each of times alone or of dates alone: as many pairs as a window allows."""
+def _near(ours: Sequence[Charge], theirs: Sequence[Charge], tolerance: int) -> list[tuple[Charge, Charge]]:
+    """Pair two lists in the order of time, each of times alone or of dates alone: as many pairs as a tolerance allows."""
     found = []
     our_spans = [to_span(charge.time or "") for charge in ours]
     their_spans = [to_span(charge.time or "") for charge in theirs]
     here = there = 0
     while here < len(ours) and there < len(theirs):
         (our_first, our_last), (their_first, their_last) = our_spans[here], their_spans[there]
-        too_late, too_early = our_first - their_last > window, their_first - our_last > window
+        too_late, too_early = our_first - their_last > tolerance, their_first - our_last > tolerance
         if not too_late and not too_early:
             found.append((ours[here], theirs[there]))
         here += not too_late
@@ -270,17 +270,17 @@ def _by_amount_at_one_time(matching: _Matching, _: int) -> None:
     _pair_times(matching, ((_TIME, _TIME), (_DATE, _DATE)), 0)
 
 
-def _by_amount_in_time(matching: _Matching, window_seconds: int) -> None:
-    """Rule 4: the same amount, times within the window, and at most one reference; what is less exact comes later."""
-    window = window_seconds * MICROSECONDS
-    _pair_times(matching, ((_TIME, _TIME),), window)
+def _by_amount_in_time(matching: _Matching, tolerance_seconds: int) -> None:
+    """Rule 4: the same amount, times within the tolerance, and at most one reference; what is less exact comes later."""
+    tolerance = tolerance_seconds * MICROSECONDS
+    _pair_times(matching, ((_TIME, _TIME),), tolerance)
     _pair_times(matching, ((_TIME, _DATE), (_DATE, _TIME)), 0)
-    _pair_times(matching, ((_TIME, _DATE), (_DATE, _TIME), (_DATE, _DATE)), window)
+    _pair_times(matching, ((_TIME, _DATE), (_DATE, _TIME), (_DATE, _DATE)), tolerance)
 
 
-def _pair_times(matching: _Matching, kinds: Sequence[tuple[str, str]], window: int) -> None:
+def _pair_times(matching: _Matching, kinds: Sequence[tuple[str, str]], tolerance: int) -> None:
     for (our_reference, their_reference), (our_time, their_time) in product(_AT_MOST_ONE, kinds):
-        matching.pair_near(_amount(our_reference, our_time), _amount(their_reference, their_time), window)
+        matching.pair_near(_amount(our_reference, our_time), _amount(their_reference, their_time), tolerance)
 
 
 def _by_amount(matching: _Matching, _: int) -> None:

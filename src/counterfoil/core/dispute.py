@@ -3,7 +3,7 @@ r"""Dispute packets: where two parties differ about a period, with the proof of 
     {"type": "counterfoil/dispute@v1",
      "statement": {...},                                              of the period, full
      "rows": [{"amount", "line"?, "reference"?, "time"?}, ...],       the other party's charges, as given
-     "windowSeconds": "300",                                          how far apart two times of one charge may be
+     "toleranceSeconds": "300",                                       how far apart two times of one charge may be
      "differences": [{"kind", "amount", "index"?, "row"?, "repeats"?, "elsewhere"?}, ...],
      "receipts": [{...}, ...]}                                        of the entries that the differences name
 
@@ -49,11 +49,11 @@ from counterfoil.core.statement import FULL, Statement, statement_from
 from counterfoil.core.statement_verify import VerifiedStatement, require_full, verify_statement
 from counterfoil.core.timestamp import parse_time_or_date
 from counterfoil.errors import MalformedError, TooLargeError, VerificationError
-from counterfoil.limits import COMPARISON_WINDOW_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
+from counterfoil.limits import COMPARISON_TOLERANCE_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
 
 DISPUTE_TYPE: Final = "counterfoil/dispute@v1"
 
-_MEMBERS: Final = frozenset({"type", "statement", "rows", "windowSeconds", "differences", "receipts"})
+_MEMBERS: Final = frozenset({"type", "statement", "rows", "toleranceSeconds", "differences", "receipts"})
 _ROW: Final = frozenset({"amount"})
 _ROW_OPTIONAL: Final = frozenset({"line", "reference", "time"})
 _DIFFERENCE: Final = frozenset({"kind", "amount"})
@@ -76,14 +76,14 @@ class Dispute:
     Attributes:
         statement: of the period, full.
         rows: the other party's charges; the place of each is its position.
-        window_seconds: how far apart the times of two charges without a common reference may be.
+        tolerance_seconds: how far apart the times of two charges without a common reference may be.
         differences: as listed.
         receipts: of the entries that the differences name, in that order.
     """
 
     statement: Statement
     rows: tuple[Charge, ...]
-    window_seconds: int
+    tolerance_seconds: int
     differences: tuple[Difference, ...]
     receipts: tuple[Receipt, ...]
 
@@ -106,24 +106,24 @@ class VerifiedDispute:
 
 
 def compare_period(
-    statement: VerifiedStatement, rows: Sequence[Charge], *, window_seconds: int
+    statement: VerifiedStatement, rows: Sequence[Charge], *, tolerance_seconds: int
 ) -> Comparison:
     """Compare the deltas of a period with the other party's charges.
 
     Args:
         statement: of the period, full.
         rows: the other party's charges; the place of each is its position.
-        window_seconds: how far apart the times of two charges without a common reference may be.
+        tolerance_seconds: how far apart the times of two charges without a common reference may be.
 
     Raises:
         EngineError: `usage`, where the statement is a light one.
     """
     require_full(statement)
-    return compare(charges_of(statement.inside), rows, window_seconds=window_seconds)
+    return compare(charges_of(statement.inside), rows, tolerance_seconds=tolerance_seconds)
 
 
 def signs_oppose(
-    statement: VerifiedStatement, rows: Sequence[Charge], found: Comparison, *, window_seconds: int
+    statement: VerifiedStatement, rows: Sequence[Charge], found: Comparison, *, tolerance_seconds: int
 ) -> bool:
     """Return whether most rows would find a charge of ours with their signs turned, and more of them than as they are.
 
@@ -131,12 +131,12 @@ def signs_oppose(
         statement: of the period, full.
         rows: the other party's charges.
         found: what `compare_period` says of both.
-        window_seconds: with which it was found.
+        tolerance_seconds: with which it was found.
     """
     if found.paired > len(rows) // 2:
         return False
     turned = [row._replace(amount=-row.amount) for row in rows]
-    return compare_period(statement, turned, window_seconds=window_seconds).paired > len(rows) // 2
+    return compare_period(statement, turned, tolerance_seconds=tolerance_seconds).paired > len(rows) // 2
 
 
 def proven_of(difference: Difference) -> int | None:
@@ -171,9 +171,9 @@ def dispute_from(value: JsonValue) -> Dispute:
             "unknown-type", f"document of type {excerpt(value['type'])}, want {DISPUTE_TYPE}"
         )
     members(value, required=_MEMBERS, optional=frozenset(), what="dispute")
-    window_seconds = decode_integer(text_member(value, "windowSeconds", what="dispute"))
-    if window_seconds > COMPARISON_WINDOW_SECONDS_MAX:
-        raise MalformedError(f"a window has at most {COMPARISON_WINDOW_SECONDS_MAX} seconds")
+    tolerance_seconds = decode_integer(text_member(value, "toleranceSeconds", what="dispute"))
+    if tolerance_seconds > COMPARISON_TOLERANCE_SECONDS_MAX:
+        raise MalformedError(f"a tolerance has at most {COMPARISON_TOLERANCE_SECONDS_MAX} seconds")
     rows = _rows(value["rows"])
     differences = tuple([_difference(found) for found in _array(value["differences"], "differences")])
     statement = statement_from(value["statement"])
@@ -183,7 +183,7 @@ def dispute_from(value: JsonValue) -> Dispute:
     wanted = [index for found in differences if (index := proven_of(found)) is not None]
     if [receipt.item.entry.index for receipt in receipts] != wanted:
         raise MalformedError("the receipts are not those of the entries that the differences name")
-    return Dispute(statement, rows, window_seconds, differences, receipts)
+    return Dispute(statement, rows, tolerance_seconds, differences, receipts)
 
 
 def _array(value: JsonValue, what: str) -> list[JsonValue]:
@@ -264,7 +264,7 @@ def verify_dispute(
         together.take(f"receipt {number}", proof_of(receipt))
         receipts.append(verified)
     # Step 4: the differences are those of the entries and the rows.
-    comparison = compare_period(statement, dispute.rows, window_seconds=dispute.window_seconds)
+    comparison = compare_period(statement, dispute.rows, tolerance_seconds=dispute.tolerance_seconds)
     if tuple([found._replace(elsewhere=None) for found in dispute.differences]) != comparison.differences:
         raise VerificationError(
             "details-mismatch",
@@ -301,7 +301,7 @@ def format_dispute(
     differences: Sequence[Difference],
     receipts: Sequence[bytes],
     *,
-    window_seconds: int,
+    tolerance_seconds: int,
 ) -> bytes:
     """Write a dispute packet in canonical form.
 
@@ -310,7 +310,7 @@ def format_dispute(
         rows: the other party's charges; the place of each is its position.
         differences: all that `compare_period` finds; with what is elsewhere in the log, where that is known.
         receipts: of the entries that the differences name (`proven_of`), in that order, each in canonical form.
-        window_seconds: with which they were found.
+        tolerance_seconds: with which they were found.
 
     Raises:
         TooLargeError: beyond 67,108,864 bytes or 100,000 rows: nobody would read it.
@@ -321,7 +321,7 @@ def format_dispute(
         f'{{"differences":[{",".join([_write_difference(found) for found in differences])}],'
         f'"receipts":[{",".join([receipt.decode() for receipt in receipts])}],'
         f'"rows":[{",".join([_write_row(row) for row in rows])}],'
-        f'"statement":{statement.decode()},"type":"{DISPUTE_TYPE}","windowSeconds":"{window_seconds}"}}'
+        f'"statement":{statement.decode()},"toleranceSeconds":"{tolerance_seconds}","type":"{DISPUTE_TYPE}"}}'
     ).encode()
     if len(data) > DISPUTE_BYTES_MAX:
         raise TooLargeError(f"dispute has over {DISPUTE_BYTES_MAX} bytes")

@@ -61,7 +61,7 @@ def compared(
     *,
     keys: KeySet,
     prove: ProveUnder,
-    window_seconds: int,
+    tolerance_seconds: int,
     with_packet: bool,
 ) -> Compared:
     """Compare a full statement with rows, look for those elsewhere that it lacks, and prove each entry that is named.
@@ -74,7 +74,7 @@ def compared(
         rows: the other party's charges; the place of each is its position.
         keys: the operator's, under which the statement is verified first.
         prove: makes receipts.
-        window_seconds: how far apart the times of two charges without a common reference may be.
+        tolerance_seconds: how far apart the times of two charges without a common reference may be.
         with_packet: whether the packet is made: it takes a receipt for each entry.
 
     Raises:
@@ -82,7 +82,7 @@ def compared(
             `log-corrupt`.
     """
     statement = verify_statement(stated.document, keys, allow_provisional=True)
-    comparison = compare_period(statement, rows, window_seconds=window_seconds)
+    comparison = compare_period(statement, rows, tolerance_seconds=tolerance_seconds)
     missed = [
         rows[found.theirs]
         for found in comparison.differences
@@ -96,7 +96,7 @@ def compared(
     packet = None
     if with_packet:
         listed, receipts = _prove(differences, log, statement.checkpoint.size, prove)
-        packet = format_dispute(stated.document, rows, listed, receipts, window_seconds=window_seconds)
+        packet = format_dispute(stated.document, rows, listed, receipts, tolerance_seconds=tolerance_seconds)
     return Compared(
         statement,
         replace(comparison, differences=tuple(differences)),

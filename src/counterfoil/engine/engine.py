@@ -345,7 +345,7 @@ class Engine:
         rows: Sequence[Charge],
         *,
         now: int | None,
-        window_seconds: int,
+        tolerance_seconds: int,
         with_packet: bool = True,
     ) -> disputes.Compared:
         """Compare a window with the other party's charges; see `counterfoil.engine.disputes.compared`.
@@ -361,7 +361,7 @@ class Engine:
             rows,
             keys=self.operator.keys,
             prove=lambda record_id, size: self.receipt(record_id, size=size),
-            window_seconds=window_seconds,
+            tolerance_seconds=tolerance_seconds,
             with_packet=with_packet,
         )
 
