@@ -17,6 +17,9 @@ _ACCEPTED = [
     ("rfc4648-foo", "RFC 4648 section 10: three bytes, no padding", "Zm9v"),
     ("rfc4648-foobar", "RFC 4648 section 10: six bytes", "Zm9vYmFy"),
     ("plus-and-slash", "the two characters of the standard alphabet that the URL-safe one lacks", "+/+/"),
+    ("one-byte-plus", "a plus as the first of two characters", "+w=="),
+    ("one-byte-slash", "a slash as the first of two characters", "/w=="),
+    ("one-byte-digit", "a digit as the first of two characters", "5w=="),
     ("zero-byte", "one byte 0x00", "AA=="),
     ("hash", "32 bytes: the root of the empty tree", _ROOT),
 ]

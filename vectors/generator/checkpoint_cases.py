@@ -45,7 +45,8 @@ def _request(text: str, *keys: str) -> dict[str, Any]:
 def _accepted() -> list[Case]:
     log_key = KEY.vkey(_ORIGIN)
     plain = "example.com/log"
-    short = "log"
+    short = "o"
+    marks = "!\"#$%&'()*,-./:;<=>?@[\\]^_`{|}~"
     long = "o" * 255
     cases = [
         ("operator-key", "the worked example, with the operator's key", _request(_GOOD), _ORIGIN, 4, _ROOT),
@@ -128,9 +129,17 @@ def _accepted() -> list[Case]:
         ),
         (
             "one-part",
-            "an origin without a slash",
+            "an origin of one character",
             _request(_signed(checkpoint_text(short, 4, _ROOT), short), KEY.vkey(short)),
             short,
+            4,
+            _ROOT,
+        ),
+        (
+            "origin-marks",
+            "an origin of all characters that are neither letters nor digits",
+            _request(_signed(checkpoint_text(marks, 4, _ROOT), marks), KEY.vkey(marks)),
+            marks,
             4,
             _ROOT,
         ),
@@ -251,6 +260,7 @@ def _lines() -> list[Case]:
         if "\n" not in text and text
     ]
     origins = [
+        ("origin-empty", "no origin", ""),
         ("origin-space", "a space in the origin", "ledger.example.com/a b"),
         ("origin-plus", "a plus in the origin", "ledger.example.com/a+b"),
         ("origin-letter", "a letter outside ASCII in the origin", "ledger.example.com/caf\u00e9"),

@@ -54,7 +54,14 @@ def _accepted() -> list[Case]:
         ("unit-32", "a unit of 32 characters", written(SEAL, unit="u" * 32)),
         ("unit-quotes", "a unit of characters that JSON escapes", written(SEAL, unit='"\\"')),
         ("unit-edges", "the first and the last character that a unit may have", written(SEAL, unit="!~")),
+        ("unit-1", "a unit of one character", written(SEAL, unit="u")),
         ("origin-shortest", "the shortest operator and tenant", written(OPEN, origin="a/b/0x" + "0" * 40)),
+        ("origin-two", "operator and tenant of two characters", written(OPEN, origin="5a/6b/0x" + "0" * 40)),
+        (
+            "origin-longest",
+            "operator and tenant of 100 and 63 characters, every one that they may have",
+            written(OPEN, origin=f"7{('0123456789az.-' * 7)}8/6{('0123456789az-' * 5)[:61]}7/0x{'0' * 40}"),
+        ),
     ]
     return [_accept(slug, comment, text) for slug, comment, text in cases]
 

@@ -39,6 +39,7 @@ def _request(text: str, *keys: str) -> dict[str, Any]:
 def _accepted() -> list[Case]:
     both = [_KEY, WITNESS_KEY.vkey(WITNESS)]
     several = "One.\n\nTwo, behind an empty line.\n"
+    inside = "A mark\ufeff inside.\n"
     separators = "before\u2028after\u0085and\u00a0more\n"
     cases = [
         ("plain", "one signature by the one key", _request(_GOOD), _TEXT, [_NAME]),
@@ -106,6 +107,7 @@ def _accepted() -> list[Case]:
             separators,
             [_NAME],
         ),
+        ("mark-inside", "U+FEFF within the text", _request(_signed(inside)), inside, [_NAME]),
         (
             "name-path",
             "a name with slashes",
@@ -135,6 +137,8 @@ def _syntax() -> list[Case]:
         ("crlf", "lines end in carriage return and newline", _GOOD.replace("\n", "\r\n")),
         ("cr-in-text", "a carriage return in the text", _signed("A line.\r\nAnother.\n")),
         ("cr-at-end", "a carriage return behind the signature line", _GOOD[:-1] + "\r\n"),
+        ("bom", "U+FEFF before the text, and signed", _signed("\ufeff" + _TEXT)),
+        ("backspace-in-text", "U+0008 in the text", _signed("A\bB\n")),
         ("tab-in-text", "a tab in the text", _signed("A\tB\n")),
         ("nul-in-text", "U+0000 in the text", _signed("A\0B\n")),
         ("escape-in-text", "U+001B in the text, which steers terminals", _signed("A\x1b[2JB\n")),

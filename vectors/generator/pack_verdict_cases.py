@@ -89,6 +89,7 @@ def _verdicts() -> list[Case]:
          spoiled(lambda lines: (lines[2]["details"].update(salt=salt(1).hex()), lines[4]["entry"].update(unit="EUR"))), "details-mismatch"),
         ("key-before-fault", "a key stands twice, and a later line is no JSON", 4,
          spoiled(lambda lines: (lines[4]["entry"].update(key=WEEK.entries[1]["key"]), lines.append("x"))), "duplicate-key"),
+        ("unknown-before-fault", "one log has another key, and a later line of it is no JSON", 5, all_but({NEIGHBOUR.origin: [*unknown, "x"]}), "unknown-key"),
         ("fault-before-key", "a line is no JSON, and a later key stands twice", 1,
          spoiled(lambda lines: (lines[4]["entry"].update(key=WEEK.entries[1]["key"]), lines.insert(3, "x"))), "malformed"),
     ]  # fmt: skip

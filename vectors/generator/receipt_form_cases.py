@@ -275,6 +275,7 @@ def _types() -> list[Case]:
         ("type-statement", "the type of a statement", changed(plain, "type", to="counterfoil/statement@v1")),
         ("type-upper", "the type with a capital letter", changed(plain, "type", to="Counterfoil/receipt@v1")),
         ("type-empty", "an empty type", changed(plain, "type", to="")),
+        ("type-newline", "a newline behind the type", changed(plain, "type", to="counterfoil/receipt@v1\n")),
         (
             "entry-type-unknown",
             "an entry of a type of a later version",

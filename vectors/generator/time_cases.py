@@ -14,6 +14,7 @@ _ACCEPTED = [
     ("before-epoch", "one microsecond before 1970", "1969-12-31T23:59:59.999999Z"),
     ("first", "the first instant of year 1", "0001-01-01T00:00:00.000000Z"),
     ("last", "the last microsecond of year 9999", "9999-12-31T23:59:59.999999Z"),
+    ("evening", "nine in the evening", "2026-04-01T21:00:00.000000Z"),
     ("leap-day", "29 February of a leap year", "2024-02-29T12:00:00.000000Z"),
     ("leap-day-2000", "29 February of a century that 400 divides", "2000-02-29T00:00:00.000000Z"),
     ("gregorian-before-1582", "a day before the calendar was introduced", "1500-03-01T00:00:00.000000Z"),
