@@ -16,7 +16,7 @@ from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.dispute import VerifiedDispute
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
-from counterfoil.core.statement_verify import VerifiedStatement
+from counterfoil.core.statement_verify import VerifiedStatement, leaves_out, opening_behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +103,10 @@ def describe_statement(verified: VerifiedStatement, *, compared: bool) -> Findin
     if leaves_out(verified):
         lines.append("the entries between are taken on trust: ask for a full one (--full)")
     words = ["final" if through is None else f"provisional, complete through {through}"]
-    first = verified.items[0].entry
-    if not first.index and first.recorded_at >= verified.end:
+    if (first := opening_behind(verified)) is not None:
         words.append(f"the log begins behind the period, at {first.recorded_at}")
     words.append(_customer(verified.customer_id, compared=compared))
     return Finding(f"statement, {verified.mode}, {'; '.join(words)}", facts, lines)
-
-
-def leaves_out(verified: VerifiedStatement) -> bool:
-    """Return whether a statement has not every entry of its period; a light one of two entries has."""
-    inside = verified.inside
-    return bool(inside) and inside[-1].entry.index - inside[0].entry.index >= len(inside)
 
 
 def describe_dispute(verified: VerifiedDispute, *, compared: bool) -> Finding:

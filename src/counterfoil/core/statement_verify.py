@@ -109,6 +109,18 @@ def require_full(statement: VerifiedStatement) -> None:
         raise EngineError("usage", "a light statement has not every entry of its period: a full one has")
 
 
+def leaves_out(statement: VerifiedStatement) -> bool:
+    """Return whether a statement has not every entry of its period; a light one of two entries has."""
+    inside = statement.inside
+    return bool(inside) and inside[-1].entry.index - inside[0].entry.index >= len(inside)
+
+
+def opening_behind(statement: VerifiedStatement) -> Entry | None:
+    """Return the first entry of a log that begins behind the period, None where it begins earlier."""
+    first = statement.items[0].entry
+    return first if not first.index and first.recorded_at >= statement.end else None
+
+
 def verify_statement(
     statement: Statement | bytes | str,
     keys: KeySet,
