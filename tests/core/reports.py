@@ -36,6 +36,11 @@ def statement(log=LOG, period=PERIOD, mode="full", **options):
     return canonical_json(log.statement(*period, mode, **{"opened": True, **options}))
 
 
+def before_the_log(mode="full"):
+    """The statement of a month in which the log had not begun."""
+    return statement(period=(0, 0), mode=mode)
+
+
 def page_of(document=None, **options):
     return format_report(statement() if document is None else document, KEYS, **options)
 
@@ -107,6 +112,10 @@ PAGES = {
     "light": page_of(statement(mode="light")),
     "empty": page_of(statement(period=(4, 4))),
     "empty-light": page_of(statement(period=(4, 4), mode="light")),
+    "behind": page_of(before_the_log()),
+    "behind-light": page_of(before_the_log(mode="light")),
+    "one-light": page_of(statement(period=(4, 5), mode="light")),
+    "two-light": page_of(statement(period=(3, 5), mode="light")),
     "open": page_of(receipt(0, LOG)),
     "seal": page_of(receipt(5, LOG)),
     "provisional": page_of(statement(period=(9, 12)), allow_provisional=True),

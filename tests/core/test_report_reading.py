@@ -86,6 +86,50 @@ class TestPeriod:
         assert row[1] == "2026-04-01 09:00:05.000000said to have happened2026-03-31 23:00:00.000000"
 
 
+class TestBeforeTheLog:
+    @pytest.mark.parametrize("name", ["behind", "behind-light"])
+    def test_a_period_before_the_log_says_when_that_began(self, name):
+        began, text = f"began at {plain_time(LOG.time(0))}, after this period", seen(PAGES[name])
+        assert began == facts_of(PAGES[name])["The log"]
+        assert f"The period has none. The log {began}." in text
+
+    @pytest.mark.parametrize("name", ["behind", "behind-light"])
+    def test_it_is_sealed_after_the_log_began_and_not_after_an_entry_of_it(self, name):
+        assert facts_of(PAGES[name])["Sealed"] == f"after the log began, at {plain_time(LOG.time(0))}"
+
+    @pytest.mark.parametrize("page", [
+        PAGES["empty"], PAGES["empty-light"], PAGES["full"], page_of(statement(period=(0, 3))),
+    ], ids=["empty", "empty-light", "full", "opens-within"])  # fmt: skip
+    def test_a_period_in_which_the_log_goes_on_or_begins_says_nothing_of_it(self, page):
+        assert "after this period" not in seen(page)
+
+
+class TestNothingLeftOut:
+    @pytest.mark.parametrize("name", ["behind-light", "empty-light", "one-light", "two-light"])
+    def test_a_light_one_that_leaves_out_nothing_does_not_say_so(self, name):
+        text = seen(PAGES[name])
+        for words in ("not in this file:", "those between", "the entries between", "first and last"):
+            assert words not in text.replace("not named: this file does not say whose log it is", "")
+
+    @pytest.mark.parametrize(("name", "held"), [
+        ("one-light", "Every entry of the period, 1 in all: 1 delta."),
+        ("two-light", "Every entry of the period, 2 in all: 2 deltas."),
+    ])  # fmt: skip
+    def test_it_has_every_entry_and_proves_what_a_full_one_does(self, name, held):
+        assert held in seen(PAGES[name])
+        assert "every entry is in this file" in seen(PAGES[name])
+        assert facts_of(PAGES[name])["Mode"] == "light: with every entry of the period"
+
+    def test_one_that_leaves_out_a_single_entry_says_so(self):
+        text = seen(page_of(statement(period=(6, 9), mode="light")))
+        assert "those between are not in this file" in text
+        assert "the entries between the first and the last are not in this file" in text
+
+    @pytest.mark.parametrize("name", ["behind", "behind-light", "empty", "empty-light"])
+    def test_a_period_without_entries_is_proven_to_have_none(self, name):
+        assert "It proves that nothing was recorded in the period" in seen(PAGES[name])
+
+
 class TestProvisional:
     @PROVISIONAL
     def test_its_title_says_so(self, page):
@@ -135,6 +179,18 @@ class TestProvisional:
 
 
 class TestEntries:
+    def test_amount_and_balance_stand_before_what_a_narrow_screen_has_no_room_for(self):
+        heads = re.findall(r'<th scope="col" class="[a-z ]+">([^<]+)</th>', page_of().decode())
+        assert heads == [
+            "Entry", "Recorded (UTC)", "Amount", "Balance after it", "What", "Reason", "Reference",
+        ]  # fmt: skip
+
+    def test_a_table_that_goes_on_beside_the_screen_has_a_shadow_at_that_edge(self):
+        [ground] = re.findall(r"@media screen\{\.wide\{background:([^}]*)\}\}", STYLE)
+        # What covers the shadow moves with the table, the shadow does not.
+        assert ground.count("local no-repeat") == ground.count("var(--paper)") == 2
+        assert ground.count("var(--line)") == 2
+
     def test_it_says_how_many_of_each_kind_are_listed(self):
         assert "Every entry of the period, 6 in all: 5 deltas, 1 seal." in seen(page_of())
         whole = page_of(statement(period=(0, 9)))
@@ -236,9 +292,12 @@ class TestFiguresBelowEachOther:
         short, long = figure_column([nano]), figure_column([10**15 * NANO, nano])
         assert aligned(nano, short) == "1\u202f234\u202f567.123456789"
         assert aligned(nano, long) == "1\u202f<wbr>234\u202f<wbr>567.123456789"
-        assert (
-            STYLE.count("white-space:normal;overflow-wrap:normal") == STYLE.count("white-space:normal") == 2
-        )
+        breaking = r"([^{}\n]+)\{white-space:normal(;overflow-wrap:normal)?"
+        assert [*re.findall(breaking, STYLE)] == [
+            (name, ";overflow-wrap:normal")
+            for name in (".listing thead th", ".account .long", ".instant", ".long")
+        ]
+        assert STYLE.count("white-space:normal") == 4
 
 
 class TestTimesBelowEachOther:
@@ -252,8 +311,10 @@ class TestTimesBelowEachOther:
         assert all(shown.endswith(".000000") for _, shown in cells) is whole_seconds
         assert b'<th scope="col" class="instant">Recorded (UTC)</th>' in page
 
-    def test_none_is_broken_over_two_lines(self):
+    def test_none_is_broken_over_two_lines_but_on_a_narrow_screen(self):
         assert re.search(r"\.instant\{[^}]*white-space:nowrap\}", STYLE)
+        [narrow] = re.findall(r"@media screen and \(max-width:40rem\)\{.*\.instant\{([^}]*)\}", STYLE)
+        assert narrow == "white-space:normal;overflow-wrap:normal"
         printed = STYLE.partition("@media print{")[2]
         assert not re.search(r"\.(instant|figure)[^{]*\{[^}]*white-space:normal", printed)
 

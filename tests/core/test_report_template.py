@@ -10,8 +10,8 @@ import pytest
 
 from counterfoil.core.encoding import canonical_json
 from counterfoil.core.report.markup import figure, month_of, number, plain_time
-from tests.core.logs import Log
-from tests.core.reports import EXAMPLE_PAGES, LOG, PAGES, page_of, seen, statement
+from tests.core.logs import NANO, Log
+from tests.core.reports import EXAMPLE_PAGES, LOG, PAGES, Told, page_of, seen, statement
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -107,10 +107,6 @@ class TestCharts:
     def test_the_axis_of_a_period_that_goes_on_ends_where_it_is_complete(self):
         assert ends_of_axis(PAGES["provisional"]) == (plain_time(LOG.time(9)), plain_time(LOG.time(11)))
 
-    def test_a_period_that_is_complete_at_its_first_instant_has_a_chart_too(self):
-        page = page_of(statement(period=(11, 12)), allow_provisional=True)
-        assert curve_of(page) == (1_160, [], 7_160)
-
     def test_the_bars_lead_from_the_opening_to_the_closing_balance(self):
         page = EXAMPLE_PAGES["statement-april"]
         opening, credit, debit, closing = numbers(RECT, page)
@@ -136,8 +132,19 @@ class TestCharts:
             in seen(EXAMPLE_PAGES["statement-may"])
         )
 
-    def test_a_period_without_entries_has_a_level_line_and_no_bars_where_there_is_nothing(self):
-        assert b'd="M40 1160H7160"' in PAGES["empty"]
-        log = Log(4)
-        page = page_of(statement(log, (0, 0), "light"))
-        assert [width for _, _, width in numbers(RECT, page)] == [0, 0, 0, 0]
+    @pytest.mark.parametrize("mode", ["full", "light"])
+    @pytest.mark.parametrize("period", [(0, 0), (4, 4), (0, 1), (5, 6), (11, 12)])
+    def test_there_is_none_of_a_period_without_deltas(self, period, mode):
+        page = page_of(statement(period=period, mode=mode), allow_provisional=True)
+        assert "What it adds up to0 deltas" in seen(page)
+        assert b"<svg" not in page
+
+    @pytest.mark.parametrize("mode", ["full", "light"])
+    def test_there_is_one_of_a_period_whose_deltas_cancel_out(self, mode):
+        page = page_of(statement(Told(NANO, -NANO, None), (1, 3), mode))
+        assert b"<svg" in page
+
+    def test_a_bar_of_nothing_has_no_width(self):
+        page = page_of(statement(Log(4), (1, 2), "light"))
+        opening, *_ = numbers(RECT, page)
+        assert opening[2] == 0

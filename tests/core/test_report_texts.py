@@ -132,7 +132,7 @@ class TestApart:
     def test_the_table_of_entries_has_columns_for_what_senders_wrote_and_nothing_else(self):
         page = page_of(statement(Posing(6, seals={4}), (1, 5)))
         rows = [row for row in Reader(page).rows if row[0] in "1234"]
-        assert [row[2:5] for row in rows] == [
+        assert [row[4:7] for row in rows] == [
             ["delta", "corrects entry 0", "(120 of 121 characters)"],
             ["delta", "verified: 1 receipt", "(120 of 121 characters)"],
             ["delta", "seal", "(120 of 121 characters)"],

@@ -86,7 +86,7 @@ class TestEmbedded:
 
         log = Longest(8).rewritten({4: {"effectiveAt": "2026-04-01T09:00:00.123456Z", "adjusts": "3"}})
         seen_of = []
-        for period in ((4, 4), (4, 5)):
+        for period in ((3, 4), (3, 5)):
             head, _, rest = page_of(statement(log, period)).partition(self.START)
             seen_of.append(len(head) + len(rest.partition(self.END)[2]))
         # An index, an amount and a balance may be longer than these.

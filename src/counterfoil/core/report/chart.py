@@ -1,4 +1,4 @@
-"""Charts of a statement, as SVG without scripts: integers only, so that they come out the same everywhere.
+"""Charts of a statement whose balance moves, as SVG without scripts: integers only, so that they come out the same everywhere.
 
 Every figure that a chart shows stands in a table of the page too; its text says in words what it shows.
 
@@ -101,8 +101,8 @@ def totals_chart(statement: VerifiedStatement, name_of_last: str) -> str:
 
 
 def _scaled(value: int, low: int, high: int, start: int, end: int) -> int:
-    """Return where a value of `low` to `high` lies between two coordinates; in the middle where there is no range."""
-    return (start + end) // 2 if low == high else start + (end - start) * (value - low) // (high - low)
+    """Return where a value of `low` to `high`, which are two, lies between two coordinates."""
+    return start + (end - start) * (value - low) // (high - low)
 
 
 def _line(kind: str, x1: int, y1: int, x2: int, y2: int) -> str:

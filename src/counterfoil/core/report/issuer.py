@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.core.entry import SEAL, Entry
+from counterfoil.core.entry import OPEN, SEAL, Entry
 from counterfoil.core.reference import operator_of
 from counterfoil.core.report.markup import facts, number, outside, time_element
 
@@ -53,6 +53,8 @@ def _sealed(last: Entry, checkpoint: Checkpoint) -> str:
     """Return when the checkpoint was sealed: exactly where its seal is in the document, else after what is."""
     if last.type == SEAL and last.index == checkpoint.size - 1:
         return time_element(last.recorded_at)
+    if last.type == OPEN:
+        return f"after the log began, at {time_element(last.recorded_at)}"
     return f"after the last entry in this file, which is of {time_element(last.recorded_at)}"
 
 

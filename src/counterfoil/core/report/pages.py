@@ -36,7 +36,7 @@ from counterfoil.core.report.markup import (
     unit_text,
 )
 from counterfoil.core.statement import FULL
-from counterfoil.core.statement_verify import VerifiedStatement
+from counterfoil.core.statement_verify import VerifiedStatement, leaves_out, opening_behind
 
 _WHAT: Final = {DELTA: "delta", SEAL: "seal", OPEN: "opening"}
 _MEANS: Final = {
@@ -65,6 +65,7 @@ _LIGHT_PROVES_SO_FAR: Final = (
     "until the period\u2019s end. This holds provided that the log keeps to its rules throughout: the entries between the "
     "first and the last are not in this file."
 )
+_EMPTY_PROVES: Final = "It proves that nothing was recorded in the period, provided that the log keeps to its rules before and after it."
 _UNPROVEN: Final = (
     "that no newer checkpoint exists, that everybody was shown the same log, or that the times are true."
 )
@@ -158,12 +159,11 @@ def statement_content(statement: VerifiedStatement) -> str:
         ("Less debits", statement.debits),
         (closing, statement.closing.balance),
     )
-    chart = balance_chart(statement) if statement.mode == FULL else totals_chart(statement, closing)
     return (
         issue(checkpoint, statement.customer_id, statement.items[-1].entry)
         + facts("Period (by time of recording)", _period_rows(statement), _BY_RECORDING)
         + account("What it adds up to", counted(statement.deltas, "delta"), statement.unit, sums)
-        + chart
+        + _chart(statement, closing)
         + f'<h2>What this proves</h2>\n<p class="note">{_proves(statement)} It does not prove {_UNPROVEN}</p>\n'
         + _entries(statement)
         + proof(checkpoint, "counterfoil/statement@v1")
@@ -171,9 +171,18 @@ def statement_content(statement: VerifiedStatement) -> str:
     )
 
 
+def _chart(statement: VerifiedStatement, closing: str) -> str:
+    # Of a balance that stays where it is there is nothing to draw.
+    if not (statement.credits or statement.debits):
+        return ""
+    return balance_chart(statement) if statement.mode == FULL else totals_chart(statement, closing)
+
+
 def _period_rows(statement: VerifiedStatement) -> Iterator[tuple[str, str]]:
     yield "From", time_element(statement.start)
     yield "Up to, and not including", time_element(statement.end)
+    if (first := opening_behind(statement)) is not None:
+        yield "The log", _began_behind(first)
     if statement.provisional_through is None:
         yield "State", "final: no delta can come to this period any more"
     else:
@@ -187,8 +196,12 @@ def _period_rows(statement: VerifiedStatement) -> Iterator[tuple[str, str]]:
     yield "Mode", f"{statement.mode}: {_mode(statement)}"
 
 
+def _began_behind(first: Entry) -> str:
+    return f"began at {time_element(first.recorded_at)}, after this period"
+
+
 def _mode(statement: VerifiedStatement) -> str:
-    if statement.mode == FULL:
+    if not leaves_out(statement):
         return f"with every entry of {_period(statement)}"
     return f"with the totals, and the first and last entry of {_period(statement)}"
 
@@ -198,35 +211,39 @@ def _period(statement: VerifiedStatement) -> str:
 
 
 def _proves(statement: VerifiedStatement) -> str:
-    full, through = statement.mode == FULL, statement.provisional_through
+    if not statement.inside:
+        return _EMPTY_PROVES
+    whole, through = not leaves_out(statement), statement.provisional_through
     if through is None:
-        return _FULL_PROVES if full else _LIGHT_PROVES
-    return (_FULL_PROVES_SO_FAR if full else _LIGHT_PROVES_SO_FAR).format(through=time_element(through))
+        return _FULL_PROVES if whole else _LIGHT_PROVES
+    return (_FULL_PROVES_SO_FAR if whole else _LIGHT_PROVES_SO_FAR).format(through=time_element(through))
 
 
 def _entries(statement: VerifiedStatement) -> str:
     if not statement.inside:
-        return "<h2>Entries</h2>\n<p>The period has none.</p>\n"
+        first = opening_behind(statement)
+        why = "" if first is None else f" The log {_began_behind(first)}."
+        return f"<h2>Entries</h2>\n<p>The period has none.{why}</p>\n"
     amounts = figure_column([item.entry.amount for item in statement.inside if item.entry.type == DELTA])
     balances = figure_column([item.entry.balance for item in statement.inside])
     columns = (
         ("Entry", "index"),
         ("Recorded (UTC)", "instant"),
+        ("Amount", amounts.kind),
+        ("Balance after it", balances.kind),
         ("What", "what"),
         ("Reason", "said"),
         ("Reference", "said"),
-        ("Amount", amounts.kind),
-        ("Balance after it", balances.kind),
     )
     rows = (
         (
             number(item.entry.index),
             _when(item.entry),
+            aligned(item.entry.amount, amounts) if item.entry.type == DELTA else "",
+            aligned(item.entry.balance, balances),
             _what(item.entry),
             _said(item, "reason"),
             _said(item, "referenceId"),
-            aligned(item.entry.amount, amounts) if item.entry.type == DELTA else "",
-            aligned(item.entry.balance, balances),
         )
         for item in statement.inside
     )
@@ -236,7 +253,7 @@ def _entries(statement: VerifiedStatement) -> str:
 def _caption(statement: VerifiedStatement) -> str:
     """Return what the table of entries holds, and what the kinds of entries in it are."""
     types = [item.entry.type for item in statement.inside]
-    if statement.mode == FULL:
+    if not leaves_out(statement):
         counts = [counted(types.count(kind), name) for kind, name in _WHAT.items() if kind in types]
         held = f"Every entry of {_period(statement)}, {number(len(types))} in all: {', '.join(counts)}."
     else:

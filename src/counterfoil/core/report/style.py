@@ -27,14 +27,16 @@ th{font-weight:600}
 .listing{font-size:.875rem}
 .listing .what{overflow-wrap:normal}
 .listing .said{min-width:6rem}
-.listing thead th{overflow-wrap:normal}
+.listing thead th{white-space:normal;overflow-wrap:normal}
 .index,.instant{font-variant-numeric:tabular-nums;white-space:nowrap}
 .unit{text-align:end}
+.listing .figure{padding-inline-end:1rem}
 .figure{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
 .account .long{white-space:normal;overflow-wrap:normal;min-width:20ch}
 [data-room]::after{content:attr(data-room);visibility:hidden}
 .wide{overflow-x:auto}
 .wide caption{max-width:calc(min(100vw,60rem) - 3.5rem)}
+@media screen{.wide{background:linear-gradient(90deg,var(--paper) 1rem,transparent) 0/3rem 100% local no-repeat,linear-gradient(270deg,var(--paper) 1rem,transparent) 100%/3rem 100% local no-repeat,linear-gradient(90deg,var(--line),transparent) 0/.75rem 100% no-repeat,linear-gradient(270deg,var(--line),transparent) 100%/.75rem 100% no-repeat}}
 .note{background:var(--wash);border-inline-start:4px solid var(--balance);padding:.6rem .9rem;max-width:none}
 small{color:var(--soft);font-size:.875em}
 code{font-family:ui-monospace,monospace;font-size:.9em;overflow-wrap:anywhere}
@@ -53,6 +55,6 @@ svg text{fill:var(--ink)}
 .credit{fill:var(--credit)}
 .debit{fill:var(--debit)}
 @media (forced-colors:active){bdi{outline:1px dotted}}
-@media screen and (max-width:40rem){h1{font-size:1.3rem}.facts th{width:36%}svg{font-size:190px}}
+@media screen and (max-width:40rem){h1{font-size:1.3rem}.facts th{width:36%}svg{font-size:190px}.instant{white-space:normal;overflow-wrap:normal}}
 @media print{main{max-width:none;padding:0}body{font-size:9.5pt;line-height:1.4}h1{font-size:1.5rem}h2{margin-top:1.1rem}p{margin-block:.5em}figure{margin:.6rem 0}.facts th,.facts td,.account th,.account td{padding-block:.2rem}.listing{font-size:8pt}.wide{overflow:visible}.wide caption{max-width:none}svg{width:60%;font-size:190px}.facts th{width:12.5rem}.long{white-space:normal;overflow-wrap:normal;min-width:20ch}.listing .said{min-width:4rem}.listing th,.listing td{padding-block:.15rem}thead{display:table-header-group}tr,figure,.note,.account{break-inside:avoid}h2{break-after:avoid}svg,.note{print-color-adjust:exact}}
 """
