@@ -94,11 +94,12 @@ class TestPack:
         assert not Path("p.pack").exists()
 
     def test_a_store_that_is_damaged_leaves_the_old_file(self, kept, tamper):
-        Path("p.pack").write_text("old")
+        kept("pack", "--all", "-o", "p.pack")
+        old = Path("p.pack").read_bytes()
         tamper("DELETE FROM entries WHERE idx = 1")
         outcome = kept("pack", "--all", "-o", "p.pack")
         assert (outcome.status, outcome.code) == (20, "log-corrupt")
-        assert Path("p.pack").read_text() == "old"
+        assert Path("p.pack").read_bytes() == old
         assert not [path for path in Path().iterdir() if path.name.endswith(".new")]
 
     @pytest.mark.parametrize("arguments", [(), ("cust_001", "--all")])

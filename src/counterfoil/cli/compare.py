@@ -13,9 +13,9 @@ from typing import Final
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, place_options
+from counterfoil.cli.context import Place, check_outputs, open_engine, place_options
 from counterfoil.cli.differences import LESS, difference_facts, difference_lines, sides_of
-from counterfoil.cli.documents import VERIFIED_BYTES_MAX, kind_of, read_document
+from counterfoil.cli.documents import DISPUTE_FILE, VERIFIED_BYTES_MAX, kind_of, read_document
 from counterfoil.cli.files import open_input, read_input, write_output
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, hint, json_option, plural, say
@@ -98,6 +98,7 @@ def compare(
     """
     if document is None:
         customer, period = _check_period(customers, window, keys, expected)
+        check_outputs(place, (dispute, DISPUTE_FILE), inputs=[file])
         charges = _read(file, maps, negate=negate, as_json=as_json)
         found = _compare_period(
             place, customer, period, charges, tolerance_seconds=tolerance_seconds, dispute=dispute
@@ -126,8 +127,6 @@ def _compare_period(
     dispute: str | None,
 ) -> Compared:
     """Compare a period of the store, and write the packet where one is wanted."""
-    if dispute is not None:
-        check_output(place, Path(dispute))
     with open_engine(place) as engine:
         found = engine.compare(
             customer,

@@ -9,7 +9,7 @@ import gc
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import click
 
-from counterfoil.cli.files import read_input, require_different
+from counterfoil.cli.files import FileKind, read_input, require_different, require_replaceable
 from counterfoil.cli.output import hint
 from counterfoil.core.encoding import decode_utf8
 from counterfoil.core.reference import check_tenant
@@ -154,16 +154,25 @@ def check_output(place: Place, path: Path) -> None:
         raise EngineError("usage", f"{path} is in the key folder")
 
 
-def check_outputs(place: Place, *names: str | None) -> None:
-    """Check the files that a command is to write, of which None is written nowhere.
+def check_outputs(place: Place, *outputs: tuple[str | None, FileKind], inputs: Iterable[str] = ()) -> None:
+    """Check the files that a command is to write.
+
+    Args:
+        place: where the records are.
+        outputs: name and kind of each; None is written nowhere.
+        inputs: names of what the command reads.
 
     Raises:
-        EngineError: `usage`, where one of them is named twice, or as `check_output`.
+        EngineError: `usage`, where one of them is named twice, is an input, or is there and of another kind, or as
+            `check_output`.
+        OSError: where one that is there cannot be read.
     """
-    named = [Path(name) for name in names if name is not None]
-    for path in named:
-        check_output(place, path)
-    require_different(named)
+    named = [(name, kind) for name, kind in outputs if name is not None]
+    for name, _ in named:
+        check_output(place, Path(name))
+    require_different([Path(name) for name, _ in named], inputs=inputs)
+    for name, kind in named:
+        require_replaceable(name, kind)
 
 
 def open_place(place: Place, *, create: bool = False) -> Store:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from counterfoil.cli.documents import TABLE_FILE
 from counterfoil.cli.files import open_output, require_replaceable
 from counterfoil.core.entry import DELTA
 from counterfoil.core.receipt import Verified
@@ -29,8 +30,7 @@ class DeltaTable:
                 nor the key folder, so that this is how it keeps from replacing them.
             OSError: where it cannot be read.
         """
-        header = next(delta_table(())).encode("ascii")
-        require_replaceable(name, lambda head: head == header, len(header), what="a table of deltas")
+        require_replaceable(name, TABLE_FILE)
         self._path = Path(name)
         self._rows: dict[tuple[str, int], Verified] = {}
 

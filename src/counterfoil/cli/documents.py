@@ -1,19 +1,22 @@
 """Telling our formats apart by their first bytes and by the names of their files, and reading them.
 
-Imports `core` only.  Source: docs/spec/README.md.
+Of ours it imports `core` and `files`.  Source: docs/spec/README.md.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from codecs import BOM_UTF8
 from typing import BinaryIO, Final, Literal
 
+from counterfoil.cli.files import FileKind
 from counterfoil.core.dispute import DISPUTE_TYPE, Dispute, dispute_from
 from counterfoil.core.encoding import read_json
-from counterfoil.core.pack_stream import GZIP_MAGIC
-from counterfoil.core.receipt import Receipt, receipt_from
+from counterfoil.core.pack_stream import GZIP_MAGIC, split_lines
+from counterfoil.core.receipt import RECEIPT_TYPE, Receipt, receipt_from
 from counterfoil.core.statement import STATEMENT_TYPE, Statement, statement_from
+from counterfoil.core.table import delta_table
 from counterfoil.core.tlog_proof import PROOF_HEADER
 from counterfoil.errors import MalformedError, TooLargeError
 from counterfoil.limits import (
@@ -41,6 +44,9 @@ HEAD_BYTES: Final = PACK_LINE_BYTES_MAX + 1
 # What tells a page of ours from other people's is within these bytes, also where a program that saved the page again
 # wrote something in front.
 REPORT_HEAD_BYTES: Final = 1_024
+
+# The type of a document, which ends it, is within these bytes; so is the newline that a pipe adds.
+_TAIL_BYTES: Final = 128
 
 _REPORT_START: Final = b"<!doctype html>"
 _REPORT_MARK: Final = b"counterfoil/report@"
@@ -112,6 +118,42 @@ def is_pack(head: bytes) -> bool:
         return False
     kind = value.get("type") if isinstance(value, dict) else None
     return isinstance(kind, str) and kind.startswith(_PACK_TYPE)
+
+
+def _is_pack_file(stream: BinaryIO) -> bool:
+    """Return whether a file is a pack: unlike `is_pack`, of what is gzip the first line is looked at."""
+    try:
+        return is_pack(next(split_lines([stream.read(HEAD_BYTES)]), b""))
+    except (MalformedError, TooLargeError):
+        return False
+
+
+def _is_table(stream: BinaryIO) -> bool:
+    header = next(delta_table(())).encode("ascii")
+    return stream.read(len(header)) == header
+
+
+def _json_kind(what: str, kind: str) -> FileKind:
+    """Return the kind of a JSON document of ours: in canonical form its type is the last member."""
+    family = kind.partition("@")[0]
+    end = re.compile(rf'[{{,]"type":"{re.escape(family)}@[^"]{{1,16}}"\}}\s*\Z'.encode("ascii"))
+
+    def is_ours(stream: BinaryIO) -> bool:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(size - _TAIL_BYTES, 0))
+        return end.search(stream.read(_TAIL_BYTES)) is not None
+
+    return FileKind(what, is_ours)
+
+
+RECEIPT_FILE: Final = _json_kind("a receipt", RECEIPT_TYPE)
+STATEMENT_FILE: Final = _json_kind("a statement", STATEMENT_TYPE)
+DISPUTE_FILE: Final = _json_kind("a dispute packet", DISPUTE_TYPE)
+PACK_FILE: Final = FileKind("an evidence pack", _is_pack_file)
+TABLE_FILE: Final = FileKind("a table of deltas", _is_table)
+PAGE_FILE: Final = FileKind(
+    "a page of a receipt or statement", lambda stream: is_report(stream.read(REPORT_HEAD_BYTES))
+)
 
 
 def _spelled(text: str) -> re.Pattern[bytes]:

@@ -9,12 +9,24 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from counterfoil.errors import EngineError, TooLargeError
 
 # Names of what this process was started with.
 _OWN_STREAMS: Final = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+
+class FileKind(NamedTuple):
+    """A kind of file that a command writes, and replaces where it wrote one before.
+
+    Attributes:
+        what: its name, for a message, as in `a receipt`.
+        is_ours: whether an open file is of it: reads from the beginning as much as that needs to see.
+    """
+
+    what: str
+    is_ours: Callable[[BinaryIO], bool]
 
 
 @contextmanager
@@ -81,28 +93,29 @@ def read_input(name: str, bytes_max: int, *, follow: bool = True) -> bytes:
     return data
 
 
-def require_different(paths: Iterable[Path]) -> None:
-    """Check that files to be written are different ones: of two the second would replace the first.
+def require_different(paths: Iterable[Path], *, inputs: Iterable[str] = ()) -> None:
+    """Check that files to be written are different ones, and none that is read: what is written would replace it.
+
+    Args:
+        paths: of what is to be written.
+        inputs: names of what the same command reads; `-` is standard input.
 
     Raises:
         EngineError: `usage`, where two are the same, by whatever names.
     """
+    read = {os.path.realpath(name) for name in inputs if name != "-"}
     seen: set[str] = set()
     for path in paths:
         target = os.path.realpath(path)
+        if target in read:
+            raise EngineError("usage", f"{path} is read by this command: name another file to write to")
         if target in seen:
             raise EngineError("usage", f"{path} is to be written twice: give each its own name")
         seen.add(target)
 
 
-def require_replaceable(name: str, is_ours: Callable[[bytes], bool], head_bytes: int, *, what: str) -> None:
-    """Check that a file to be written is not there yet, or is one of its kind: nothing else is replaced.
-
-    Args:
-        name: of the file.
-        is_ours: whether one that begins so is of its kind.
-        head_bytes: how much of it that needs to see.
-        what: what its kind is, for a message.
+def require_replaceable(name: str, kind: FileKind) -> None:
+    """Check that a file to be written is not there yet, is empty, or is one of its kind: nothing else is replaced.
 
     Raises:
         EngineError: `usage`, where something else is there.
@@ -111,8 +124,8 @@ def require_replaceable(name: str, is_ours: Callable[[bytes], bool], head_bytes:
     path = Path(name)
     if path.exists() or path.is_symlink():
         with open_input(name, follow=False) as stream:
-            if not is_ours(stream.read(head_bytes)):
-                raise EngineError("usage", f"{name} is there, and is something else than {what}")
+            if os.fstat(stream.fileno()).st_size and not kind.is_ours(stream):
+                raise EngineError("usage", f"{name} is there, and is something else than {kind.what}")
 
 
 def write_output(path: Path, data: bytes) -> None:

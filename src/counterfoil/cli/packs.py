@@ -14,7 +14,8 @@ from typing import BinaryIO, Final, cast
 
 import click
 
-from counterfoil.cli.context import Place, check_output, file_or_stdout, open_engine, place_options
+from counterfoil.cli.context import Place, check_outputs, file_or_stdout, open_engine, place_options
+from counterfoil.cli.documents import PACK_FILE
 from counterfoil.cli.files import open_output
 from counterfoil.cli.output import Progress, hint, plural, put, say
 from counterfoil.core.pack import read_end, read_line
@@ -48,8 +49,7 @@ def pack(place: Place, customers: Sequence[str], output: str | None, *, all_cust
     """
     if bool(customers) == all_customers:
         raise click.UsageError("name customers, or all of them with --all")
-    if output is not None:
-        check_output(place, Path(output))
+    check_outputs(place, (output, PACK_FILE))
     with open_engine(place) as engine, Progress("pack", "entries") as progress:
         wanted = sum(1 for _ in engine.logs()) if all_customers else len(set(customers))
         lines = engine.pack_lines(None if all_customers else customers, progress=progress.advance)

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from counterfoil.cli.context import Place, check_outputs, open_engine, output_option, place_options
+from counterfoil.cli.documents import PAGE_FILE, RECEIPT_FILE
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, escape_json, plural, put, say
 from counterfoil.core.report import format_report
@@ -37,7 +38,7 @@ def receipt(
 
     Whoever holds it and the operator's key verifies it offline, now and in ten years.
     """
-    check_outputs(place, output, page)
+    check_outputs(place, (output, RECEIPT_FILE), (page, PAGE_FILE))
     with open_engine(place) as engine:
         proven = engine.receipt(record_id)
         keys = engine.operator.keys

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from counterfoil.cli.context import Place, check_outputs, open_engine, output_option, place_options
+from counterfoil.cli.documents import PAGE_FILE, STATEMENT_FILE, TABLE_FILE
 from counterfoil.cli.files import write_output
 from counterfoil.cli.output import escape_json, hint, put
 from counterfoil.cli.periods import period_options
@@ -49,7 +50,7 @@ def statement(
     """
     if table is not None and not full:
         raise click.UsageError("--csv goes with --full: a light statement has not every entry")
-    check_outputs(place, output, table, page)
+    check_outputs(place, (output, STATEMENT_FILE), (table, TABLE_FILE), (page, PAGE_FILE))
     with open_engine(place) as engine:
         stated = engine.statement(customer, window, now=HostClock()(), full=full)
         keys = engine.operator.keys

@@ -15,7 +15,7 @@ import click
 
 from counterfoil.cli.check import Check
 from counterfoil.cli.delta_table import DeltaTable
-from counterfoil.cli.documents import PROOF_SUFFIX, RECORD_SUFFIX, REPORT_HEAD_BYTES, is_report
+from counterfoil.cli.documents import PAGE_FILE, PROOF_SUFFIX, RECORD_SUFFIX, REPORT_HEAD_BYTES, is_report
 from counterfoil.cli.files import (
     describe_os_error,
     open_input,
@@ -115,12 +115,13 @@ def _verify_each(names: Iterable[str], check: Check, *, as_json: bool) -> tuple[
 
 
 def _check_outputs(paths: Sequence[str], table: str | None, page: str | None) -> None:
-    require_different([Path(name) for name in (table, page) if name is not None])
+    outputs = [Path(name) for name in (table, page) if name is not None]
+    require_different(outputs, inputs=paths)
     if page is None:
         return
     if len(paths) != 1 or Path(paths[0]).is_dir():
         raise click.UsageError("--html goes with one receipt or statement")
-    require_replaceable(page, is_report, REPORT_HEAD_BYTES, what="a page of a receipt or statement")
+    require_replaceable(page, PAGE_FILE)
 
 
 def _refuse(name: str, error: CounterfoilError, *, as_json: bool) -> CounterfoilError:
