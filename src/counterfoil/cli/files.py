@@ -135,10 +135,14 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def open_output(path: Path) -> Iterator[BinaryIO]:
+def open_output(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """Open a file for writing; its name stands for the old bytes or all of the new ones, never for half of either.
 
-    What the block raises leaves the old ones.
+    What the block raises leaves the old ones.  What it has written it may read again.
+
+    Args:
+        path: of the file.
+        durable: whether that holds through a power cut too.
 
     Raises:
         EngineError: `usage`, where the name is that of something else than a plain file, or of none that can be.
@@ -156,16 +160,29 @@ def open_output(path: Path) -> Iterator[BinaryIO]:
             raise EngineError("usage", f"{path} is there already and is no plain file")
     draft = path.with_name(f".{os.urandom(8).hex()}.new")
     try:
-        stream = draft.open("xb")
+        stream = draft.open("x+b")
     except FileNotFoundError:
         raise EngineError("usage", f"there is no folder {path.parent}") from None
     try:
         with stream:
             yield stream
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def make_folder(path: Path) -> Path:

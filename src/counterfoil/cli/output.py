@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from counterfoil.core.shown import UNSEEN
-from counterfoil.errors import CODES, CounterfoilError, EngineError, worst_exit
+from counterfoil.errors import CounterfoilError, EngineError, worst_exit
 
 if TYPE_CHECKING:
     from typing import Self
@@ -127,24 +127,48 @@ def _to_stderr(words: str) -> None:
     sys.stderr.flush()
 
 
-def worst(refusals: list[CounterfoilError], passed: int) -> CounterfoilError | None:
-    """Return the refusal that stands for all, with how many there were; None where there is none.
+class Refusals:
+    """Counts refusals and keeps the worst of them, of several the first: there may be any number.
 
-    Args:
-        refusals: in the order in which they were found.
-        passed: how many checks held.
-
-    Returns:
-        `nothing-checked`, where neither a check held nor one was refused.
+    Attributes:
+        count: how many there were.
+        worst: the one that stands for all, None where there is none.
     """
-    if not refusals:
-        return None if passed else EngineError("nothing-checked", "there was nothing to check")
-    status = worst_exit([CODES[refusal.code] for refusal in refusals])
-    first = next(refusal for refusal in refusals if refusal.exit_status == status)
-    if len(refusals) == 1:
-        return first
-    words = f"{len(refusals)} of {len(refusals) + passed} were refused; the worst: {first.message}"
-    return EngineError(first.code, words, **first.facts)
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.worst: CounterfoilError | None = None
+
+    def add(self, error: CounterfoilError) -> None:
+        """Take the next one."""
+        self.count += 1
+        status = error.exit_status
+        if self.worst is None or worst_exit([self.worst.exit_status, status]) != self.worst.exit_status:
+            self.worst = error
+
+    def verdict(self, passed: int) -> CounterfoilError | None:
+        """Return the refusal that stands for all, with how many there were; None where there is none.
+
+        Args:
+            passed: how many checks held.
+
+        Returns:
+            `nothing-checked`, where neither a check held nor one was refused.
+        """
+        if self.worst is None:
+            return None if passed else EngineError("nothing-checked", "there was nothing to check")
+        if self.count == 1:
+            return self.worst
+        words = f"{self.count} of {self.count + passed} were refused; the worst: {self.worst.message}"
+        return EngineError(self.worst.code, words, **self.worst.facts)
+
+
+def worst(refusals: Iterable[CounterfoilError], passed: int) -> CounterfoilError | None:
+    """Return the verdict of refusals in the order in which they were found, as `Refusals.verdict`."""
+    counted = Refusals()
+    for refusal in refusals:
+        counted.add(refusal)
+    return counted.verdict(passed)
 
 
 def plural(count: int, noun: str) -> str:

@@ -6,10 +6,12 @@ Source: docs/spec/pack.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 
+from counterfoil.cli.audit_state import open_state
 from counterfoil.cli.evidence import check_folder
 from counterfoil.cli.files import describe_os_error
-from counterfoil.cli.held import Kept, read_held, read_state, write_state
+from counterfoil.cli.held import Kept, read_held
 from counterfoil.cli.output import Progress
 from counterfoil.cli.pack_auditors import Audit, findings_of
 from counterfoil.cli.pack_files import PackFiles, lines_of
@@ -32,31 +34,41 @@ def audit_packs(names: Sequence[str], keys: KeySet, request: Request) -> None:
     """
     if request.evidence is not None:
         check_folder(request.evidence)
-    kept = Kept(
-        read_state(request.state) if request.state is not None else {},
-        {name: read_held(name, keys) for name in request.held},
-    )
-    with PackFiles() as files:
-        # One alone is held against nothing but what was kept.
-        sighted = _sighted(files, names, keys) if len(names) > 1 else []
-        pins = pins_of_packs(sighted, kept.pins()) if sighted else [kept.pins()]
-        audited = Audited(request, kept, list(zip(names, sighted, strict=bool(sighted))))
-        with Progress("audit", "lines") as progress:
-            for name, held in zip(names, pins, strict=True):
-                try:
-                    with files.open(name) as stream:
-                        audit = Audit(stream, keys, held)
-                        for finding in findings_of(audit, request.processes, progress.advance):
-                            audited.take(name, finding)
-                except OSError as error:
-                    audited.refuse_pack(name, describe_os_error(error))
-                except EngineError as error:
-                    audited.refuse_pack(name, error)
+    with ExitStack() as stack:
+        # From reading to writing it is this audit's alone; and what is wrong with it is said before hours of work.
+        state = None if request.state is None else stack.enter_context(open_state(request.state))
+        documents = {name: read_held(name, keys) for name in request.held}
+        kept = Kept({} if state is None else state.remembered, documents)
+        audited = _audit(stack.enter_context(PackFiles()), names, keys, kept, request)
+        if (verdict := audited.verdict()) is not None:
+            raise verdict
+        if state is not None:
+            state.remember(audited.newest)
+
+
+def _audit(files: PackFiles, names: Sequence[str], keys: KeySet, kept: Kept, request: Request) -> Audited:
+    """Audit packs, and say what was found."""
+    # One alone is held against nothing but what was kept.
+    sighted = _sighted(files, names, keys) if len(names) > 1 else []
+    pins = pins_of_packs(sighted, kept.pins()) if sighted else [kept.pins()]
+    audited = Audited(request, kept, dict(zip(names, sighted, strict=bool(sighted))))
+    with Progress("audit", "lines") as progress:
+        for name, held in zip(names, pins, strict=True):
+            try:
+                with (
+                    files.open(name) as stream,
+                    closing(
+                        findings_of(Audit(stream, keys, held), request.processes, progress.advance)
+                    ) as findings,
+                ):
+                    for finding in findings:
+                        audited.take(name, finding)
+            except OSError as error:
+                audited.refuse_pack(name, describe_os_error(error))
+            except EngineError as error:
+                audited.refuse_pack(name, error)
     audited.summarize()
-    if (verdict := audited.verdict()) is not None:
-        raise verdict
-    if request.state is not None:
-        write_state(request.state, kept.remembered | audited.newest)
+    return audited
 
 
 def _sighted(files: PackFiles, names: Sequence[str], keys: KeySet) -> list[dict[str, Sighting]]:

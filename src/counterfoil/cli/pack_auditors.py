@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -61,7 +61,7 @@ class Audit:
             raise describe_os_error(error) from error
 
 
-def findings_of(audit: Audit, processes: int, progress: Progress) -> Iterator[Finding]:
+def findings_of(audit: Audit, processes: int, progress: Progress) -> Generator[Finding, None, None]:
     """Audit a pack; yield the findings of its logs in their order, and that of the pack behind them.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,7 +10,9 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, Final, Self
 
 from counterfoil.cli.files import open_input
+from counterfoil.core.pack import bounded_line, read_header
 from counterfoil.core.pack_stream import split_lines
+from counterfoil.errors import CounterfoilError
 
 Progress = Callable[[int], object]
 """Told the number of lines that were read since the last call."""
@@ -39,11 +40,32 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
+def _copy_pack(stream: BinaryIO, copy: BinaryIO) -> None:
+    """Copy what can be read once, as far as it reads as a pack: it may be anything, and have no end.
+
+    What stands behind the place where it does not is judged by nobody, and the copy is refused as the whole would be.
+    """
+    lines = split_lines(_copied(stream, copy))
+    try:
+        read_header(bounded_line(next(lines, b"")))
+        for _ in lines:
+            pass
+    except CounterfoilError:
+        pass
+    copy.flush()
+
+
+def _copied(stream: BinaryIO, copy: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(_CHUNK_BYTES):
+        copy.write(chunk)
+        yield chunk
+
+
 class PackFiles:
     """Packs by the names of their files, each to be opened as often as it is needed.
 
-    Use as a context.  What is no plain file, as standard input, can be read once: it is copied to one, which is gone when
-    the block ends.
+    Use as a context.  What is no plain file, as standard input, can be read once: it is copied to one, as far as it reads
+    as a pack, which is gone when the block ends.
     """
 
     def __init__(self) -> None:
@@ -72,7 +94,6 @@ class PackFiles:
                 yield stream
                 return
             copy = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  -- the stack closes it
-            shutil.copyfileobj(stream, copy, _CHUNK_BYTES)
-            copy.flush()
+            _copy_pack(stream, copy)
             self._copies[name] = copy
         yield copy

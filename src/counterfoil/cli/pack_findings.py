@@ -13,14 +13,14 @@ from counterfoil.cli.evidence import write_evidence
 from counterfoil.cli.files import describe_os_error
 from counterfoil.cli.findings import amounts_in_words, amounts_of, describe_packed_log
 from counterfoil.cli.held import Kept
-from counterfoil.cli.output import emit, hint, plural, quoted, say, worst
+from counterfoil.cli.output import Refusals, emit, hint, plural, quoted, say
 from counterfoil.cli.pack_auditors import Finding
 from counterfoil.cli.pack_tally import Counts, Tally, UnitTotal
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint
 from counterfoil.core.pack_audit import PackFinding
 from counterfoil.core.pack_pins import Sighting
-from counterfoil.errors import CounterfoilError, EngineError
+from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 
 # So many are named in words; a program gets all of them.
 _LOGS_NAMED: Final = 3
@@ -53,26 +53,26 @@ class Audited:
         newest: where they are remembered, the newest checkpoints of logs that hold, by origin.
     """
 
-    def __init__(
-        self, request: Request, kept: Kept, sighted: Sequence[tuple[str, Mapping[str, Sighting]]]
-    ) -> None:
+    def __init__(self, request: Request, kept: Kept, sighted: Mapping[str, Mapping[str, Sighting]]) -> None:
         """Begin with nothing found.
 
         Args:
             request: what is asked for.
             kept: what the auditor kept from before.
-            sighted: the names of several packs, and what each has; nothing where there is one.
+            sighted: of several packs what each has, by name; nothing where there is one.
         """
         self._request = request
         self._kept = kept
         self._sighted = sighted
-        # The logs of which something was kept, and those of them that a pack has.
-        self._known = kept.origins()
-        self._met: set[str] = set()
-        self._tally = Tally(several=bool(sighted))
+        # The logs of which something was kept, with what their largest checkpoint covers; those of them that a pack has,
+        # with the most that a checkpoint of a pack covers, where it holds.
+        self._known = kept.sizes()
+        self._met: dict[str, int | None] = {}
+        self._tally = Tally(frozenset[str]().union(*sighted.values()))
         self._whole = self._broken = 0
         self._behind = self._other = False
-        self._refusals: list[CounterfoilError] = []
+        self._refusals = Refusals()
+        self._of_pack = Refusals()
         self._counts = Counts()
         self.newest: dict[str, Checkpoint] = {}
 
@@ -82,26 +82,43 @@ class Audited:
             self._take_pack(name, finding)
             return
         if finding.origin in self._known:
-            self._met.add(finding.origin)
-        if isinstance(finding.found, CounterfoilError):
+            self._met.setdefault(finding.origin, None)
+        found = finding.found
+        if isinstance(found, AuditReport) and self._has_changed(name, found):
+            found = MalformedError("the pack was another one when it was read before, or has the log twice")
+        if isinstance(found, CounterfoilError):
             self._tally.refuse(finding.origin)
-            self._refuse(name, finding.origin, finding.found)
+            self._refuse(name, finding.origin, found)
         else:
-            self._hold(name, finding.found)
+            self._hold(name, found)
+
+    def _has_changed(self, name: str, report: AuditReport) -> bool:
+        """Whether a log of several packs is not what the others were held against."""
+        if not self._sighted:
+            return False
+        seen, newest = self._sighted[name].get(report.origin), report.newest
+        return (
+            seen is None
+            or newest is None
+            or (seen.newest.size, seen.newest.root) != (newest.size, newest.root)
+        )
 
     def _take_pack(self, name: str, finding: PackFinding) -> None:
         if finding.fault is not None:
             self.refuse_pack(name, finding.fault)
             return
         self._whole += 1
+        of_logs, self._of_pack = self._of_pack, Refusals()
         if self._request.as_json:
             emit(
                 {
                     "file": name,
                     "origin": None,
-                    "result": "ok",
+                    # Whoever reads this line alone is to read no verdict that its logs do not bear out.
+                    "result": "ok" if of_logs.worst is None else of_logs.worst.code,
                     "operator": finding.operator,
                     "logs": finding.logs,
+                    "refused": of_logs.count,
                     "entries": finding.entries,
                     "checkpoints": finding.checkpoints,
                 }
@@ -109,8 +126,10 @@ class Audited:
 
     def _hold(self, name: str, report: AuditReport) -> None:
         self._tally.hold(report)
+        if report.origin in self._known:
+            self._met[report.origin] = max(self._met[report.origin] or 0, report.covered)
         if self._request.state is not None and report.newest is not None:
-            before = self.newest.get(report.origin) or self._kept.remembered.get(report.origin)
+            before = self.newest.get(report.origin)
             if before is None or before.size <= report.newest.size:
                 self.newest[report.origin] = report.newest
         described = describe_packed_log(report)
@@ -123,6 +142,7 @@ class Audited:
     def refuse_pack(self, name: str, error: CounterfoilError) -> None:
         """Take why a pack as a whole is refused."""
         self._broken += 1
+        self._of_pack = Refusals()
         self._other |= error.code == "unknown-type"
         self._refuse(name, None, error)
 
@@ -132,7 +152,9 @@ class Audited:
         notes = {label: fact for label, fact in error.facts.items() if "\n" in fact}
         rest = {label: fact for label, fact in error.facts.items() if label not in notes}
         self._behind |= "held" in notes
-        self._refusals.append(EngineError(error.code, f"{where}: {error.message}", **rest))
+        self._refusals.add(EngineError(error.code, f"{where}: {error.message}", **rest))
+        if origin is not None:
+            self._of_pack.add(error)
         sources = {label: self._source_of(name, origin, note) for label, note in notes.items()}
         files = self._written(notes) if error.code == "fork" else []
         if self._request.as_json:
@@ -161,7 +183,7 @@ class Audited:
         remembered = self._kept.remembered.get(origin or "")
         if remembered is not None and remembered.note == note:
             return self._request.state
-        for other, logs in self._sighted:
+        for other, logs in self._sighted.items():
             sighting = logs.get(origin or "")
             if other != name and sighting and sighting.newest.note == note:
                 return other
@@ -174,22 +196,25 @@ class Audited:
         try:
             return write_evidence(self._request.evidence, notes.values())
         except OSError as error:
-            self._refusals.append(describe_os_error(error))
+            self._refusals.add(describe_os_error(error))
         except EngineError as error:
-            self._refusals.append(error)
+            self._refusals.add(error)
         return []
 
     def summarize(self) -> None:
         """Say what was checked in all, and what was not."""
         counts = self._counts = self._tally.close()
-        absent = sorted(self._kept.remembered.keys() - self._met)
-        unchecked = self._unchecked(counts, absent)
+        absent = sorted(self._kept.remembered.keys() - self._met.keys())
+        older = sorted(
+            origin for origin, size in self._met.items() if size is not None and size < self._known[origin]
+        )
+        unchecked = self._unchecked(counts, absent, older)
         if self._request.as_json:
             found = {"held": counts.held, "refused": counts.refused}
             packs = {"packsWhole": self._whole, "packsRefused": self._broken}
             totals = [_total(unit, total) for unit, total in counts.units.items()]
-            more = {"entries": counts.entries, "totals": totals, "absent": absent, "notChecked": unchecked}
-            emit({"summary": found | packs | more})
+            more = {"entries": counts.entries, "totals": totals, "absent": absent, "older": older}
+            emit({"summary": found | packs | more | {"notChecked": unchecked}})
         else:
             self._say_summary(counts, unchecked)
         if self._behind:
@@ -213,7 +238,7 @@ class Audited:
         if counts.held:
             say(f"not checked: {'; '.join(unchecked)}")
 
-    def _unchecked(self, counts: Counts, absent: Sequence[str]) -> list[str]:
+    def _unchecked(self, counts: Counts, absent: Sequence[str], older: Sequence[str]) -> list[str]:
         """Return what was not checked, in words."""
         unchecked = ["that the packs have all logs, and the newest entries of each"]
         if self._request.state is None:
@@ -224,11 +249,14 @@ class Audited:
         if counts.details_absent:
             unchecked.append(f"{counts.details_absent:,} details that are not in the packs")
         if absent:
-            named = ", ".join(absent[:_LOGS_NAMED])
             verb = "is" if len(absent) == 1 else "are"
-            among = ", among them" if len(absent) > _LOGS_NAMED else ""
             unchecked.append(
-                f"{plural(len(absent), 'log')} seen before {verb} in no pack now{among}: {named}"
+                f"{plural(len(absent), 'log')} seen before {verb} in no pack now{_named(absent)}"
+            )
+        if older:
+            verb = "has" if len(older) == 1 else "have"
+            unchecked.append(
+                f"{plural(len(older), 'log')} {verb} no checkpoint as new as one seen before{_named(older)}"
             )
         for name, checkpoint in self._kept.documents.items():
             if checkpoint.origin not in self._met:
@@ -238,7 +266,12 @@ class Audited:
 
     def verdict(self) -> CounterfoilError | None:
         """Return the worst refusal, None where everything holds."""
-        return worst(self._refusals, self._counts.held + self._whole)
+        return self._refusals.verdict(self._counts.held + self._whole)
+
+
+def _named(origins: Sequence[str]) -> str:
+    among = ", among them" if len(origins) > _LOGS_NAMED else ""
+    return f"{among}: {', '.join(origins[:_LOGS_NAMED])}"
 
 
 def _place(facts: Mapping[str, str]) -> str:

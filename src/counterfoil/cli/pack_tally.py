@@ -8,6 +8,7 @@ Source: docs/cli.md#counterfoil-audit.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -67,14 +68,14 @@ class Counts:
 class Tally:
     """Takes the findings of logs, and adds them up."""
 
-    def __init__(self, *, several: bool) -> None:
+    def __init__(self, shared: Container[str]) -> None:
         """Begin with nothing.
 
         Args:
-            several: whether one log may be told of several times.  Else nothing is kept of single ones, so that memory
-                does not grow with their number.
+            shared: origins of the logs that may be told of several times.  Of others nothing is kept, so that memory does
+                not grow with the number of logs that no key has signed.
         """
-        self._several = several
+        self._shared = shared
         self._logs: dict[str, _Log | None] = {}
         self._counts = Counts()
 
@@ -91,7 +92,7 @@ class Tally:
             sealed.credits,
             sealed.debits,
         )
-        if not self._several:
+        if report.origin not in self._shared:
             _add(self._counts, log)
         elif report.origin not in self._logs:
             self._logs[report.origin] = log
@@ -100,7 +101,7 @@ class Tally:
 
     def refuse(self, origin: str) -> None:
         """Take a log that is refused."""
-        if self._several:
+        if origin in self._shared:
             self._logs[origin] = None
         else:
             _add(self._counts, None)
