@@ -72,7 +72,21 @@ class TestTable:
 
     def test_a_light_statement_adds_nothing_since_it_has_not_all(self, kept):
         kept("statement", "cust_001", "--from", "2020-01-01", "--to", "2100-01-01", "-o", "s.json")
-        assert kept("verify", "s.json", *KEY, "--allow-provisional", "--csv", "r.csv").status == 0
+        given = ("verify", "receipt.json", "s.json", *KEY, "--allow-provisional")
+        outcome = kept(*given, "--csv", "r.csv")
+        assert (outcome.status, len(rows())) == (0, 1)
+        assert "hint: 1 light statement added no rows: ask for a full one" in outcome.err
+
+    def test_alone_it_fills_none(self, kept):
+        kept("statement", "cust_001", "--from", "2020-01-01", "--to", "2100-01-01", "-o", "s.json")
+        outcome = kept("verify", "s.json", *KEY, "--allow-provisional", "--csv", "r.csv")
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert "ask for a full one" in outcome.err
+        assert not Path("r.csv").exists()
+
+    def test_that_a_period_had_no_deltas_is_a_table_without_rows(self, kept):
+        kept("statement", "cust_001", "--period", "2020-02", "--full", "-o", "s.json")
+        assert kept("verify", "s.json", *KEY, "--csv", "r.csv").status == 0
         assert Path("r.csv").read_bytes() == HEADER
 
     def test_it_has_what_both_parts_of_a_dispute_packet_prove(self, cf):
@@ -84,8 +98,9 @@ class TestTable:
     def test_what_opens_and_what_seals_has_no_row(self, kept):
         for index in (0, 3):
             kept("receipt", record_id(kept, index), "-o", f"{index}.json")
-        assert kept("verify", "0.json", "3.json", *KEY, "--csv", "r.csv").status == 0
-        assert Path("r.csv").read_bytes() == HEADER
+        assert kept("verify", "0.json", "3.json", *KEY, "--csv", "r.csv").code == "usage"
+        assert kept("verify", "0.json", "3.json", "receipt.json", *KEY, "--csv", "r.csv").status == 0
+        assert [row["index"] for row in rows()] == ["2"]
 
     def test_with_json_it_is_the_same(self, receipts):
         receipts("verify", "receipts", *KEY, "--csv", "a.csv")
@@ -134,7 +149,7 @@ class TestFile:
             outcome = receipts("verify", "receipts", *KEY, "--csv", "receipts/r.csv")
             assert outcome.status == 0
             assert len(rows("receipts/r.csv")) == 13
-        assert outcome.lines[-1].endswith("; 1 other file in the folders")
+        assert outcome.lines[-1].endswith("; 1 other file in the folders (receipts/r.csv)")
 
     def test_a_folder_that_is_not_there_is_named(self, kept):
         outcome = kept("verify", "receipt.json", *KEY, "--csv", "nowhere/r.csv")

@@ -82,10 +82,66 @@ class TestNames:
         page = b"<!doctype html>\n<!-- counterfoil/report@v1 -->\n"
         assert {kind_of(page, name) for name in ("p.html", "p.HTM", "p", "p.txt")} == {"report"}
 
-    def test_in_a_folder_what_is_no_page_of_ours_is_passed_over_by_that_name(self, marked):
+    def test_in_a_folder_what_was_one_of_ours_is_refused_by_that_name(self, marked):
         Path("f").mkdir()
         Path("marked").rename("f/r.html")
-        assert marked("verify", "f", *KEY).code == "nothing-checked"
+        assert marked("verify", "f", *KEY).code == "malformed"
+
+
+@pytest.fixture
+def strangers(kept):
+    """What people name by mistake, and a state of audits."""
+    kept("pack", "--all", "-o", "everyone.pack")
+    kept("audit", "everyone.pack", *KEY, "--state", "audits.state")
+    Path("everyone.pack.gz").write_bytes(gzip.compress(Path("everyone.pack").read_bytes()))
+    kept("verify", "receipt.json", *KEY, "--csv", "table.csv")
+    Path("renamed").write_bytes(Path("table.csv").read_bytes())
+    Path("other").write_bytes(b"\xff\xfe")
+    return kept
+
+
+class TestWhatIsNoneOfOurs:
+    STRANGERS = (
+        ("table.csv", "verify the statement"),
+        ("renamed", "verify the statement"),
+        ("operator.vkey", "for --key"),
+        ("audits.state", "`counterfoil audit --state`"),
+        ("other", "none of our formats"),
+    )
+
+    @pytest.mark.parametrize(("name", "advice"), STRANGERS)
+    def test_whoever_would_verify_it_is_told_what_it_is(self, strangers, name, advice):
+        outcome = strangers("verify", name, *KEY)
+        assert (outcome.status, outcome.code) == (13, "malformed")
+        assert advice in outcome.err
+
+    @pytest.mark.parametrize(
+        ("name", "advice"), [*STRANGERS, ("everyone.pack", "audit"), ("everyone.pack.gz", "audit")]
+    )
+    def test_so_is_whoever_would_hold_a_pack_to_it(self, strangers, name, advice):
+        outcome = strangers("audit", "everyone.pack", *KEY, "--held", name)
+        assert (outcome.status, outcome.code) == (13, "malformed")
+        assert advice in outcome.err
+
+    @pytest.mark.parametrize(("name", "advice"), [each for each in STRANGERS if each[0] != "operator.vkey"])
+    def test_so_is_whoever_would_inspect_it(self, strangers, name, advice):
+        outcome = strangers("inspect", name)
+        assert (outcome.status, outcome.code) == (13, "malformed")
+        assert advice in outcome.err
+
+    @pytest.mark.parametrize("name", ["receipt.json", "table.csv", "everyone.pack", "audits.state"])
+    def test_a_document_is_no_key(self, strangers, name):
+        outcome = strangers("verify", "receipt.json", "--key", name)
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert "wants a verifier key, not a document" in outcome.err
+
+    def test_a_checkpoint_that_went_wrong_is_still_known_as_one(self, kept):
+        kept("checkpoints", "cust_001", "-o", "notes")
+        note = Path("notes/4.checkpoint").read_bytes()
+        for changed in (note.replace(b"\n", b"\r\n"), note[:-1], note[: note.index(b"\n\n")]):
+            assert kind_of(changed, "c") == "checkpoint"
+            Path("c").write_bytes(changed)
+            assert kept("verify", "c", *KEY).code == "malformed"
 
 
 class TestPacks:

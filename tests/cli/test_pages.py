@@ -105,11 +105,9 @@ class TestInAFolder:
             "f/sub/s.html",
         ]
         assert "2 verified, 0 refused; 1 receipt and 1 statement" in outcome.out
-        assert outcome.lines[-1].endswith("; 2 other files in the folders")
-        assert (
-            "2 other files in the folders"
-            in folder("verify", "f", *VERIFY, "--json").findings[-1]["summary"]["notChecked"]
-        )
+        others = "2 other files in the folders (f/index.html, f/notes.txt)"
+        assert outcome.lines[-1].endswith(f"; {others}")
+        assert others in folder("verify", "f", *VERIFY, "--json").findings[-1]["summary"]["notChecked"]
 
     def test_what_is_not_ours_alone_is_no_success(self, folder):
         Path("g").mkdir()
@@ -132,6 +130,29 @@ class TestInAFolder:
         outcome = folder("verify", "f", *VERIFY)
         assert (outcome.status, outcome.code) == (13, "malformed")
         assert outcome.lines[0].startswith("refused   f/r.html")
+
+    @pytest.mark.parametrize("padding", [0, 300_000])
+    def test_one_that_a_browser_wrote_again_is_refused_with_what_to_do(self, folder, padding):
+        page = Path("f/r.html").read_text()
+        # What `documentElement.outerHTML` gives: without the lines before it.
+        Path("f/r.html").write_text(" " * padding + page[page.index("<html") :])
+        for name in ("f", "f/r.html"):
+            outcome = folder("verify", name, *VERIFY)
+            assert (outcome.status, outcome.code) == (13, "malformed")
+            assert "it was edited, or saved again by a program" in outcome.out
+            assert "counterfoil: hint: ask for the page as it was sent" in outcome.err
+
+    def test_what_never_was_one_is_not_asked_for_again(self, folder):
+        outcome = folder("verify", "f/index.html", *VERIFY)
+        assert (outcome.code, "as it was sent" in outcome.err) == ("malformed", False)
+
+    def test_of_many_other_files_the_first_are_named_and_the_others_counted(self, folder):
+        for number in range(7):
+            Path(f"f/{number}.pack").write_text("other")
+        outcome = folder("verify", "f", *VERIFY)
+        assert outcome.lines[-1].endswith(
+            "; 9 other files in the folders (f/0.pack, f/1.pack, f/2.pack, f/3.pack, f/4.pack, and 4 more)"
+        )
 
     def test_one_that_cannot_be_read_was_not_checked(self, folder, monkeypatch):
         original = os.open
@@ -184,6 +205,31 @@ class TestWrittenByWhoeverVerifies:
         assert Path(name).read_bytes() == before
         assert pages("verify", "s.json", *VERIFY, "--html", "r.html").status == 0
         assert Path("r.html").read_bytes() == Path("s.html").read_bytes()
+
+    def test_a_dispute_packet_has_none(self, pages):
+        Path("theirs.csv").write_text("delta\n500\n")
+        pages("compare", "cust_001", "theirs.csv", *YEARS, "--dispute", "d.json")
+        outcome = pages("verify", "d.json", *VERIFY, "--html", "mine.html")
+        assert (outcome.status, outcome.code) == (2, "usage")
+        assert "a dispute packet has no page" in outcome.err
+
+    @pytest.mark.parametrize("bad", ["--html", "--csv"])
+    def test_where_one_cannot_be_written_nothing_is_read_and_the_other_is_not_written(self, pages, bad):
+        outputs = {"--html": "m.html", "--csv": "m.csv"} | {bad: "nowhere/m"}
+        words = [word for pair in outputs.items() for word in pair]
+        outcome = pages("verify", "s.json", *VERIFY, *words)
+        assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
+        assert not Path("m.html").exists()
+        assert not Path("m.csv").exists()
+
+    def test_where_the_page_fails_in_the_end_the_table_is_not_written_either(self, pages, monkeypatch):
+        def failing(path, _):
+            raise OSError(28, "No space left on device", str(path))
+
+        monkeypatch.setattr("counterfoil.cli.verify.write_output", failing)
+        outcome = pages("verify", "s.json", *VERIFY, "--html", "m.html", "--csv", "m.csv")
+        assert (outcome.status, outcome.code) == (74, "out-of-space")
+        assert not Path("m.csv").exists()
 
     def test_table_and_page_are_two_files(self, pages):
         outcome = pages("verify", "s.json", *VERIFY, "--html", "mine", "--csv", "./mine")

@@ -7,12 +7,15 @@ docs/spec/checkpoint.md; docs/spec/consistency.md#fork.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Final
 
 from counterfoil.cli.delta_table import DeltaTable
 from counterfoil.cli.documents import (
     HEAD_BYTES,
     PROOF_SUFFIX,
     RECORD_SUFFIX,
+    is_left_of_page,
     is_pack,
     kind_of,
     read_document,
@@ -26,8 +29,9 @@ from counterfoil.cli.findings import (
     describe_receipt,
     describe_report,
     describe_statement,
-    leaves_out,
 )
+from counterfoil.cli.period_totals import PeriodTotals
+from counterfoil.cli.unknown import none_of_ours
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.crosscheck import CrossCheck, Proof
 from counterfoil.core.dispute import Dispute, proofs_of, verify_dispute
@@ -35,10 +39,13 @@ from counterfoil.core.entry import parse_entry, require_known_type
 from counterfoil.core.receipt import ProvenEntry, Receipt, Verified, verify_receipt
 from counterfoil.core.reference import parse_origin
 from counterfoil.core.statement import Statement
-from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
+from counterfoil.core.statement_verify import VerifiedStatement, leaves_out, verify_statement
 from counterfoil.core.tlog_proof import parse_tlog_proof
-from counterfoil.errors import EngineError, VerificationError
+from counterfoil.errors import EngineError, MalformedError, VerificationError
 from counterfoil.limits import ENTRY_BYTES_MAX
+
+# So many of the other files in folders are named; the rest is counted.
+_NAMED_MAX: Final = 5
 
 
 @dataclass(slots=True)
@@ -58,12 +65,16 @@ class Check:
     light: int = 0
     # Receipts and statements that do not say whose log they are of.
     nameless: int = 0
-    # Files in folders that are none of ours.
+    # Whether a page was refused that is not as it was made.
+    altered: bool = False
+    # Files in folders that are none of ours, and the names of the first of them.
     ignored: int = 0
+    ignored_names: list[str] = field(default_factory=list)
     # Symbolic links in folders.
     links: int = 0
     # The receipt or statement that was read last.
     showable: bytes | None = None
+    totals: PeriodTotals = field(default_factory=PeriodTotals)
     seen: CrossCheck = field(default_factory=CrossCheck)
 
     def document(self, name: str) -> Finding:
@@ -92,7 +103,15 @@ class Check:
             return self._receipt(name, _from_tlog_proof(name, data), kind)
         if kind == "report":
             return self._report(name, data)
+        if kind == "unknown":
+            raise none_of_ours(data, name)
         return self._json(name, data)
+
+    def ignore(self, name: str) -> None:
+        """Take a file of a folder that is none of ours."""
+        self.ignored += 1
+        if self.ignored <= _NAMED_MAX:
+            self.ignored_names.append(name)
 
     def page(self) -> bytes:
         """Return the page of the receipt or statement that was read last.
@@ -102,7 +121,12 @@ class Check:
             CounterfoilError: as `format_report`.
         """
         if self.showable is None:
-            raise EngineError("usage", "--html goes with one receipt or statement")
+            what = (
+                "a dispute packet has no page"
+                if self.disputes
+                else "--html goes with one receipt or statement"
+            )
+            raise EngineError("usage", what)
         from counterfoil.core.report import format_report  # noqa: PLC0415  -- as in _report
 
         return format_report(self.showable, self.keys, allow_provisional=self.allow_provisional)
@@ -120,13 +144,17 @@ class Check:
         # Most of what is verified is no page, and starts faster without.
         from counterfoil.core.report import verify_report  # noqa: PLC0415  -- see above
 
-        report = verify_report(
-            page,
-            self.keys,
-            origin=self.origin,
-            customer_id=self.customer,
-            allow_provisional=self.allow_provisional,
-        )
+        try:
+            report = verify_report(
+                page,
+                self.keys,
+                origin=self.origin,
+                customer_id=self.customer,
+                allow_provisional=self.allow_provisional,
+            )
+        except MalformedError:
+            self.altered |= is_left_of_page(BytesIO(page))
+            raise
         return describe_report(self._take(name, report.document, report.verified, "receipt"))
 
     def _receipt(self, name: str, receipt: Receipt, kind: str) -> Finding:
@@ -154,6 +182,7 @@ class Check:
         compared = self.customer is not None
         if isinstance(verified, VerifiedStatement):
             self.statements += 1
+            self.totals.take(verified)
             self.light += leaves_out(verified)
             return describe_statement(verified, compared=compared)
         self.receipts += 1
@@ -171,6 +200,7 @@ class Check:
         self.seen.take(name, *proofs_of(dispute))
         self.statements += 1
         self.disputes += 1
+        self.totals.take(statement)
         self.nameless += statement.customer_id is None
         if self.table is not None:
             self.table.take(statement, *verified.receipts)

@@ -8,6 +8,8 @@ Source: docs/cli.md#counterfoil-verify.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from counterfoil.cli.documents import TABLE_FILE
@@ -17,10 +19,15 @@ from counterfoil.core.receipt import Verified
 from counterfoil.core.statement import FULL
 from counterfoil.core.statement_verify import VerifiedStatement
 from counterfoil.core.table import delta_table, deltas_of
+from counterfoil.errors import EngineError
 
 
 class DeltaTable:
-    """Takes what was proven, document after document, and writes the deltas in the end."""
+    """Takes what was proven, document after document, and writes the deltas in the end.
+
+    Attributes:
+        light: how many light statements were taken, which add no rows.
+    """
 
     def __init__(self, name: str) -> None:
         """Name the file; nothing is written yet.
@@ -32,7 +39,9 @@ class DeltaTable:
         """
         require_replaceable(name, TABLE_FILE)
         self._path = Path(name)
+        self._full = False
         self._rows: dict[tuple[str, int], Verified] = {}
+        self.light = 0
 
     def take(self, *proven: Verified | VerifiedStatement) -> None:
         """Take what was proven, and held against what came before it.
@@ -42,7 +51,11 @@ class DeltaTable:
         """
         for one in proven:
             if isinstance(one, VerifiedStatement):
-                for delta in deltas_of(one) if one.mode == FULL else ():
+                if one.mode != FULL:
+                    self.light += 1
+                    continue
+                self._full = True
+                for delta in deltas_of(one):
                     self._put(delta)
             elif one.entry.type == DELTA:
                 self._put(one)
@@ -53,16 +66,29 @@ class DeltaTable:
         if known is None or _said(known) < _said(delta):
             self._rows[place] = delta
 
-    def write(self) -> None:
-        """Write the file.
+    def require_filled(self) -> None:
+        """Check that what was taken says what the rows are: of a full statement that there are none, too.
 
         Raises:
-            EngineError: `usage`, where its name cannot be that of a file.
-            OSError: where the system refuses.
+            EngineError: `usage`.
         """
+        if not self._rows and not self._full:
+            what = (
+                "a light statement has not its deltas, ask for a full one"
+                if self.light
+                else "it has no delta"
+            )
+            raise EngineError("usage", f"nothing that was named fills a table: {what}")
+
+    @contextmanager
+    def written(self) -> Iterator[None]:
+        """Write the file where the block does not raise; otherwise as `open_output`."""
         rows = (self._rows[place] for place in sorted(self._rows))
         with open_output(self._path) as stream:
             stream.writelines(line.encode("utf-8") for line in delta_table(rows))
+            # A disk that is full says so before the block, not behind it.
+            stream.flush()
+            yield
 
 
 def _said(verified: Verified) -> int:

@@ -27,7 +27,7 @@ from counterfoil.limits import (
     REPORT_BYTES_MAX,
 )
 
-Kind = Literal["json", "report", "tlog-proof", "consistency file", "checkpoint"]
+Kind = Literal["json", "report", "tlog-proof", "consistency file", "checkpoint", "unknown"]
 
 # No document of ours is larger, but for full statements, and disputes that hold one.
 DOCUMENT_BYTES_MAX: Final = RECEIPT_BYTES_MAX
@@ -50,6 +50,11 @@ _TAIL_BYTES: Final = 128
 
 _REPORT_START: Final = b"<!doctype html>"
 _REPORT_MARK: Final = b"counterfoil/report@"
+# What is left of such a page, wherever it stands, by whatever program saved it: a browser keeps the element of the
+# document, and need not keep the remark before it.
+_PAGE_LEFT: Final = re.compile(rb"counterfoil/(?:report@|statement@v1|receipt@v1)|counterfoil-document")
+_PAGE_LEFT_BYTES: Final = 32
+_CHUNK_BYTES: Final = 262_144
 # By these names a viewer takes a file for something to show, and looks for it anywhere: in a text of a sender, or in the
 # name of a signature line that nobody signed.  So what is named like this is a page of ours, of which every byte is
 # compared, or it is refused.  What has another name, or none, viewers take for such a thing by its first bytes: ours are
@@ -58,6 +63,13 @@ _SHOWN_SUFFIXES: Final = (
     *(".html", ".htm", ".shtml", ".xhtml", ".xht", ".svg", ".mht", ".mhtml"),
     *(".md", ".pdf"),
 )
+_STARTS: Final[tuple[tuple[bytes, Kind], ...]] = (
+    (_REPORT_START, "report"),
+    (PROOF_HEADER.encode("ascii"), "tlog-proof"),
+    (b"old ", "consistency file"),
+)
+# An origin, and a size below it, with the ends of lines of any editor: what goes on otherwise is a checkpoint gone wrong.
+_CHECKPOINT_START: Final = re.compile(rb"[!-~]+\r?\n[0-9]+(?:\r?\n|\Z)")
 # Of whatever version: the reader of its format says which one it knows.
 _PACK_TYPE: Final = "counterfoil/pack@"
 
@@ -73,13 +85,12 @@ def kind_of(data: bytes, name: str) -> Kind:
         return "report"
     if data.removeprefix(BOM_UTF8).lstrip().startswith((b"{", b"[")):
         return "json"
-    if data.startswith(_REPORT_START):
-        return "report"
-    if data.startswith(PROOF_HEADER.encode("ascii")):
-        return "tlog-proof"
-    if data.startswith(b"old "):
-        return "consistency file"
-    return "json" if name.endswith(".json") else "checkpoint"
+    for start, kind in _STARTS:
+        if data.startswith(start):
+            return kind
+    if name.endswith(".json"):
+        return "json"
+    return "checkpoint" if _CHECKPOINT_START.match(data) else "unknown"
 
 
 def read_rest(head: bytes, stream: BinaryIO, name: str) -> bytes:
@@ -102,6 +113,23 @@ def is_report(head: bytes) -> bool:
         head: its first `REPORT_HEAD_BYTES`, or all where it has fewer.
     """
     return _REPORT_MARK in head
+
+
+def is_left_of_page(stream: BinaryIO) -> bool:
+    """Return whether a file holds what stands in a page of ours only: it is one, or was before it was saved again.
+
+    It is read as far as that needs, a piece at a time.
+
+    Raises:
+        OSError: where the system refuses.
+    """
+    before = b""
+    while chunk := stream.read(_CHUNK_BYTES):
+        piece = before + chunk
+        if _PAGE_LEFT.search(piece):
+            return True
+        before = piece[-_PAGE_LEFT_BYTES:]
+    return False
 
 
 def is_pack(head: bytes) -> bool:

@@ -36,8 +36,9 @@ from counterfoil.cli.explain import (
     verifier_key_lines,
 )
 from counterfoil.cli.files import open_input
-from counterfoil.cli.keys import key_option, read_keys
+from counterfoil.cli.keys import key_option, looks_like_key, read_keys
 from counterfoil.cli.output import Progress, emit, json_option, plural, quoted, say
+from counterfoil.cli.unknown import none_of_ours
 from counterfoil.core.checkpoint import Checkpoint, KeySet, key_lines, parse_checkpoint
 from counterfoil.core.dispute import Dispute, verify_dispute
 from counterfoil.core.encoding import decode_utf8, read_json
@@ -53,7 +54,8 @@ from counterfoil.errors import EngineError, MalformedError, TooLargeError, Verif
 
 # What starts a file that holds a secret.
 _SECRETS: Final = (b"-----BEGIN", b"counterfoil/reference-key@")
-_PLUSES: Final = 2
+# What stands before the signature lines of a note.
+_SIGNATURES: Final = "\n\n\N{EM DASH} ".encode()
 _CHUNK_BYTES: Final = 262_144
 # So many logs of a pack are shown; the rest is counted.
 _LOGS_SHOWN: Final = 20
@@ -182,9 +184,11 @@ def _page(data: bytes, name: str) -> _Page:
         return _Page(
             "consistency file", [*consistency_lines(file)], file.checkpoint, _signature_of(file.checkpoint)
         )
+    if kind == "checkpoint" or _SIGNATURES in data:
+        return _note_page(data)
     if (found := _verifier_keys(data)) is not None:
         return _Page("verifier key", [*verifier_key_lines(found)])
-    return _note_page(data)
+    raise none_of_ours(data, name)
 
 
 def _note_page(data: bytes) -> _Page:
@@ -298,7 +302,10 @@ def _pack_page(chunks: Iterator[bytes], keys: KeySet | None) -> _Page:
 
 def _verifier_keys(data: bytes) -> list[VerifierKey] | None:
     """Return the keys of a file that holds nothing else; None where it is something else."""
-    texts = key_lines(decode_utf8(data, what="document"))
-    if not texts or any(text.count("+") < _PLUSES or " " in text for text in texts):
+    try:
+        texts = key_lines(decode_utf8(data, what="document"))
+    except MalformedError:
+        return None
+    if not texts or not all(looks_like_key(text) for text in texts):
         return None
     return [parse_verifier_key(text) for text in texts]

@@ -19,6 +19,8 @@ from counterfoil.errors import EngineError, MalformedError
 from counterfoil.limits import KEY_FILE_BYTES_MAX
 
 _PLUSES: Final = 2
+# What documents have in each line, and keys nowhere: base64 alone has any number of "+".
+_NOT_IN_A_KEY: Final = ' "{'
 
 
 def key_option(*, required: bool) -> Callable[[Any], Any]:
@@ -43,6 +45,11 @@ def read_keys(values: Sequence[str]) -> KeySet:
     return KeySet(key for value in values for key in _keys(value))
 
 
+def looks_like_key(text: str) -> bool:
+    """Return whether a line is to be a verifier key: whether it is one, its reader says."""
+    return text.count("+") >= _PLUSES and not any(each in text for each in _NOT_IN_A_KEY)
+
+
 def _keys(value: str) -> Iterator[VerifierKey]:
     # Name, id and key stand between two signs that a file's name hardly has.
     if value.count("+") >= _PLUSES and "\n" not in value:
@@ -56,6 +63,8 @@ def _keys(value: str) -> Iterator[VerifierKey]:
     found = False
     try:
         for line in key_lines(decode_utf8(read_input(value, KEY_FILE_BYTES_MAX), what=value)):
+            if not found and not looks_like_key(line):
+                raise EngineError("usage", f"--key {value}: wants a verifier key, not a document")
             yield parse_verifier_key(line)
             found = True
     except MalformedError as error:

@@ -14,13 +14,14 @@ from counterfoil.cli.context import Place, open_engine, place_options
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, hint, plural, say, worst
 from counterfoil.cli.periods import period_options
+from counterfoil.cli.statement_index import StatementIndex
 from counterfoil.core.report import format_report
 from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.closing import require_begun
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.windows import Window
-from counterfoil.errors import CounterfoilError
+from counterfoil.errors import CounterfoilError, EngineError
 
 
 @click.command(
@@ -28,14 +29,20 @@ from counterfoil.errors import CounterfoilError
     "  counterfoil statements cust_001 cust_002 --period 2026-04 --full --html -o 2026-04",
 )
 @click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)
-@click.option("--all", "all_customers", is_flag=True, help="Every customer whose log begins before its end.")
+@click.option(
+    "--all", "all_customers", is_flag=True, help="Every customer whose log begins before the period ends."
+)
 @period_options
 @click.option(
     "--full", is_flag=True, help="With every entry of the period, not the first and the last alone."
 )
 @click.option("--html", "pages", is_flag=True, help="Write each as a page for people too.")
 @click.option(
-    "-o", "--output", metavar="DIR", required=True, help="Write DIR/CUSTOMER_REFERENCE.json, one a customer."
+    "-o",
+    "--output",
+    metavar="DIR",
+    required=True,
+    help="Write DIR/CUSTOMER_REFERENCE.json, one a customer, and DIR/statements.csv.",
 )
 @place_options
 def statements(
@@ -50,7 +57,7 @@ def statements(
 ) -> None:
     """Make the statements of a period of customers.
 
-    Each is what `counterfoil statement` makes. What is refused of one customer is said, and the others are made.
+    Each is what `counterfoil statement` makes; the table statements.csv says whose each file is, and what it adds up to. What is refused of one customer is said, and the others are made.
     """
     if bool(customers) == all_customers:
         raise click.UsageError("name customers, or all of them with --all")
@@ -59,6 +66,7 @@ def statements(
     with open_engine(place) as engine, Progress("statements", "customers") as progress:
         keys, now = engine.operator.keys, HostClock()()
         require_begun(window, now)
+        index = StatementIndex(Path(output))
         for name, log in progress.over(_logs(engine, None if all_customers else customers, window)):
             try:
                 stated = engine.log_statement(log, window, now=now, full=full)
@@ -72,8 +80,13 @@ def statements(
                 write_output(
                     path.with_suffix(".html"), format_report(stated.document, keys, allow_provisional=True)
                 )
+            index.take(name, f"0x{log.hex()}", path.name, stated)
             written += 1
             provisional += not stated.is_final
+    if all_customers and not written and not refusals:
+        raise EngineError("nothing-checked", "no customer's log begins before the end of the period")
+    if written:
+        index.write()
     say(f"{plural(written, 'statement')} in {output}, {len(refusals):,} refused")
     if provisional:
         hint(f"the period goes on: {plural(provisional, 'statement')} verified with --allow-provisional")

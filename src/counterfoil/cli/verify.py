@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import click
 
 from counterfoil.cli.check import Check
 from counterfoil.cli.delta_table import DeltaTable
-from counterfoil.cli.documents import PAGE_FILE, PROOF_SUFFIX, RECORD_SUFFIX, REPORT_HEAD_BYTES, is_report
+from counterfoil.cli.documents import PAGE_FILE, PROOF_SUFFIX, RECORD_SUFFIX, is_left_of_page
 from counterfoil.cli.files import (
     describe_os_error,
     open_input,
@@ -25,6 +26,7 @@ from counterfoil.cli.files import (
 )
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, hint, json_option, plural, quoted, say, worst
+from counterfoil.cli.period_totals import total_facts, total_line
 from counterfoil.errors import CounterfoilError, EngineError
 
 # What of a folder is verified.
@@ -83,14 +85,11 @@ def verify(
     _summarize(check, passed, len(refusals), as_json=as_json)
     if any(refusal.code == "incomplete-period" and "through" in refusal.facts for refusal in refusals):
         hint("a period that goes on is taken, as far as it is complete, with --allow-provisional")
+    if check.altered:
+        hint("ask for the page as it was sent, as a file")
     if (verdict := worst(refusals, passed)) is not None:
         raise verdict
-    # Made before any of them is written.
-    shown = None if page is None else check.page()
-    if rows is not None:
-        rows.write()
-    if page is not None and shown is not None:
-        write_output(Path(page), shown)
+    _write(check, rows, page)
 
 
 def _verify_each(names: Iterable[str], check: Check, *, as_json: bool) -> tuple[int, list[CounterfoilError]]:
@@ -114,9 +113,27 @@ def _verify_each(names: Iterable[str], check: Check, *, as_json: bool) -> tuple[
     return passed, refusals
 
 
+def _write(check: Check, rows: DeltaTable | None, page: str | None) -> None:
+    """Write table and page, or neither of them."""
+    # Made before any of them is written.
+    shown = None if page is None else check.page()
+    if rows is not None:
+        rows.require_filled()
+    with nullcontext() if rows is None else rows.written():
+        if page is not None and shown is not None:
+            write_output(Path(page), shown)
+    if rows is not None and rows.light:
+        hint(f"{plural(rows.light, 'light statement')} added no rows: ask for a full one")
+
+
 def _check_outputs(paths: Sequence[str], table: str | None, page: str | None) -> None:
     outputs = [Path(name) for name in (table, page) if name is not None]
     require_different(outputs, inputs=paths)
+    for output in outputs:
+        if not output.parent.is_dir():
+            raise EngineError("usage", f"there is no folder {output.parent}")
+        if not os.access(output.parent, os.W_OK | os.X_OK):
+            raise EngineError("io-error", f"{output.parent}: nothing can be written there")
     if page is None:
         return
     if len(paths) != 1 or Path(paths[0]).is_dir():
@@ -167,7 +184,7 @@ def _names_below(folder: str, check: Check) -> Iterator[str]:
             elif entry.is_file() and (entry.name.endswith(_SUFFIXES) or _is_our_page(entry.path)):
                 yield entry.path
             elif not entry.name.endswith(RECORD_SUFFIX):
-                check.ignored += 1
+                check.ignore(entry.path)
         waiting += reversed(folders)
 
 
@@ -176,7 +193,7 @@ def _is_our_page(name: str) -> bool:
         return False
     try:
         with open_input(name, follow=False) as stream:
-            return is_report(stream.read(REPORT_HEAD_BYTES))
+            return is_left_of_page(stream)
     except (EngineError, OSError):
         # It may be one: whoever reads it whole says why it was not checked.
         return True
@@ -195,19 +212,27 @@ def _summarize(check: Check, passed: int, refused: int, *, as_json: bool) -> Non
     if check.nameless:
         unchecked.append(f"the customer of {plural(check.nameless, 'document')} without one")
     if check.ignored:
-        unchecked.append(f"{plural(check.ignored, 'other file')} in the folders")
+        names = ", ".join(quoted(name) for name in check.ignored_names)
+        more = check.ignored - len(check.ignored_names)
+        rest = f", and {more:,} more" if more else ""
+        unchecked.append(f"{plural(check.ignored, 'other file')} in the folders ({names}{rest})")
     if check.links:
         unchecked.append(f"{plural(check.links, 'symbolic link')} in the folders")
     if as_json:
         counts = {"verified": passed, "refused": refused}
         kinds = {"receipts": check.receipts, "statements": check.statements}
         places = {"checkpoints": check.seen.checkpoints, "logs": check.seen.logs}
-        emit({"summary": {**counts, **kinds, **places, "notChecked": unchecked}})
+        totals = [total_facts(total) for total in check.totals.by_unit()]
+        emit({"summary": {**counts, **kinds, **places, "totals": totals, "notChecked": unchecked}})
         return
     statements = f" and {plural(check.statements, 'statement')}" if check.statements else ""
     say(
         f"{passed:,} verified, {refused:,} refused; {plural(check.receipts, 'receipt')}{statements} under "
         f"{plural(check.seen.checkpoints, 'checkpoint')} of {plural(check.seen.logs, 'log')}"
     )
+    # Of a single one everything was said.
+    if check.statements > 1:
+        for total in check.totals.by_unit():
+            say(total_line(total))
     if passed:
         say(f"not checked: {'; '.join(unchecked)}")

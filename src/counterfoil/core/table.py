@@ -85,28 +85,28 @@ def _cells(verified: Verified) -> list[str]:
     entry, checkpoint, value = verified.entry, verified.checkpoint, verified.details or {}
     metadata = value.get("metadata")
     return [
-        _text(verified.customer_id),
+        text_cell(verified.customer_id),
         str(entry.index),
-        _text(entry.recorded_at),
-        _text(entry.effective_at),
+        text_cell(entry.recorded_at),
+        text_cell(entry.effective_at),
         format_nano(entry.amount),
-        _text(entry.unit),
+        text_cell(entry.unit),
         format_nano(entry.balance),
-        _text(value.get("reason")),
-        _text(value.get("referenceId")),
+        text_cell(value.get("reason")),
+        text_cell(value.get("referenceId")),
         "" if entry.adjusts is None else str(entry.adjusts),
         str(entry.count),
         format_nano(entry.credits),
         format_nano(entry.debits),
-        _text(None if metadata is None else canonical_json(metadata).decode()),
-        _text(checkpoint.origin),
+        text_cell(None if metadata is None else canonical_json(metadata).decode()),
+        text_cell(checkpoint.origin),
         str(checkpoint.size),
-        _text(checkpoint.root.hex()),
+        text_cell(checkpoint.root.hex()),
     ]
 
 
-def _text(value: JsonValue) -> str:
-    """Write a text column; empty where there is none."""
+def text_cell(value: JsonValue) -> str:
+    """Write a cell of a text column, quoted, with nothing in it that a spreadsheet runs; empty where there is none."""
     if not isinstance(value, str):
         return ""
     shown = UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], value)

@@ -47,6 +47,9 @@ _ELEMENT: Final = b"<template"
 _DOCUMENT_START: Final = b"\n" + _ELEMENT + b' id="counterfoil-document">\n'
 _DOCUMENT_END: Final = b"\n</template>\n"
 _LINE_CHARACTERS: Final = 76
+# What is left of a page whose first lines are gone.
+_LEFT: Final = re.compile(rb"counterfoil/(?:report@|statement@v1|receipt@v1)|counterfoil-document")
+_ALTERED: Final = "the page is not as it was made: it was edited, or saved again by a program"
 # Four characters for three bytes, and the ends of lines.
 _ENCODED_CHARACTERS_MAX: Final = (
     (FULL_STATEMENT_BYTES_MAX + 2) // 3 * 4 * (_LINE_CHARACTERS + 1) // _LINE_CHARACTERS
@@ -108,6 +111,8 @@ def parse_report(page: bytes) -> Report:
         raise TooLargeError(f"report has over {REPORT_BYTES_MAX} bytes")
     head = _HEAD.match(page)
     if head is None:
+        if _LEFT.search(page):
+            raise MalformedError(_ALTERED)
         raise MalformedError(
             "not a page of a receipt or a statement: it does not begin with the lines of one"
         )
@@ -177,9 +182,7 @@ def _require_shown(page: bytes, report: Report, verified: Verified | VerifiedSta
     # `details-mismatch`: what was proven stands, and an editor, a mail program or a browser changes a page without
     # anybody's intent.
     if _page(report.document, verified) != page:
-        raise MalformedError(
-            "the page does not show what its document says: it was edited, or saved again by a program"
-        )
+        raise MalformedError(_ALTERED)
 
 
 def _read(document: bytes) -> Receipt | Statement:
