@@ -325,6 +325,17 @@ class TestVerifying:
             with refused("unknown-key"):
                 opened(NOTE, *keys)
 
+    def test_what_a_refusal_says_of_unknown_lines_is_short_however_long_their_names_are(self):
+        named = {}
+        for count in (1, 3, 200_000):
+            lines = (SignatureLine("n" * count, b"abcd", b"x"),)
+            with refused("unknown-key") as caught:
+                verify_note(Note("text\n", lines), [])
+            named[count] = caught.value.facts["lines"]
+        assert named[1] == "n+61626364"
+        assert len(named[200_000]) < 1_100
+        assert named[200_000].startswith("nnn")
+
     def test_one_bad_line_of_a_known_key_fails_the_note_whatever_the_others_say(self):
         other = key_of("other.example")
         good = signature_line(TEXT, "other.example", signer("other.example"))

@@ -39,6 +39,8 @@ from counterfoil.limits import (
 
 ED25519_TYPE: Final = b"\x01"
 KEY_ID_BYTES: Final = 4
+# Of what a refusal says of signature lines: those of three logs with the longest names.
+_CLAIMS_CHARACTERS_MAX: Final = 1_024
 _NOT_IN_A_NAME: Final = re.compile(r"[\s+]")
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
@@ -209,12 +211,18 @@ def verify_note(note: Note, keys: Iterable[VerifierKey]) -> tuple[VerifierKey, .
         raise VerificationError(
             "unknown-key",
             "no signature line is of a given key",
-            lines=", ".join(f"{line.name}+{line.key_id.hex()}" for line in note.signatures),
+            lines=_claims(note.signatures),
         )
     message = note.text.encode("utf-8")
     for key, signature in claimed:
         verify_signature(key.public_key, message, signature)
     return tuple(key for key, _ in claimed)
+
+
+def _claims(lines: Sequence[SignatureLine]) -> str:
+    """Say which keys lines claim; of names that are as long as a note may be, the beginning."""
+    text = ", ".join(f"{line.name}+{line.key_id.hex()}" for line in lines)
+    return text if len(text) <= _CLAIMS_CHARACTERS_MAX else f"{text[:_CLAIMS_CHARACTERS_MAX]}..."
 
 
 def sign_note(text: str, name: str, signer: Signer) -> str:
