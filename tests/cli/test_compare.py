@@ -33,31 +33,55 @@ class TestCompare:
     def test_lists_that_agree_have_no_difference(self, other):
         outcome = other(AGREED)(*COMPARE)
         assert outcome.status == 0
-        assert outcome.lines == [
+        assert outcome.lines[2:] == [
             "ours                           487.5 EUR in 2 deltas",
             "theirs                         487.5 EUR in 2 rows",
             "difference (ours less theirs)  0 EUR in 0 differences",
             "agreed                         2 charges",
         ]
 
+    def test_it_begins_with_whose_statement_and_which_period_it_compares(self, other):
+        first, second, *_ = other(AGREED)(*COMPARE).lines
+        assert first.startswith("statement, full, provisional, complete through ")
+        assert first.endswith("; customer cust_001")
+        assert second.split() == [
+            *("period", "2020-01-01T00:00:00.000000Z", "to", "2100-01-01T00:00:00.000000Z"),
+            *("(by", "time", "of", "recording)"),
+        ]
+
+    @pytest.mark.parametrize(("time", "outside"), [
+        ("2019-12-31", True),
+        ("2019-12-31T23:59:59.999999Z", True),
+        ("2020-01-01", False),
+        ("2020-01-01T00:00:00Z", False),
+        ("2099-12-31", False),
+        ("2099-12-31T23:59:59.999999Z", False),
+        ("2100-01-01", True),
+        ("2100-01-01T00:00:00Z", True),
+    ])  # fmt: skip
+    def test_rows_of_another_time_than_the_period_are_counted(self, other, time, outside):
+        hints = other(f"delta,effectiveAt\n500,\n-3,{time}\n")(*COMPARE).err
+        assert ("1 row has a time outside the period" in hints) is outside
+
     def test_each_difference_is_a_line_with_what_both_sides_have_of_it(self, other):
         call = other(DISPUTED)
         outcome = call(*COMPARE)
         assert outcome.status == 0
         day = times(call)[2][:10]
-        assert [" ".join(line.split()) for line in outcome.lines[:2]] == [
+        assert [" ".join(line.split()) for line in outcome.lines[2:4]] == [
             f'amount differs "line 1" {day} ours -12.5 theirs -12 (ours less theirs -0.5) entry 2 (api_call), line 3',
             'missing here "line 2" 2026-04-05 ours none theirs -3 (ours less theirs +3) line 4',
         ]
-        assert outcome.lines[4] == "difference (ours less theirs)  2.5 EUR in 2 differences"
+        assert outcome.lines[6] == "difference (ours less theirs)  2.5 EUR in 2 differences"
 
     def test_the_columns_of_the_lines_stand_below_each_other(self, other):
-        first, second = other(DISPUTED)(*COMPARE).lines[:2]
+        first, second = other(DISPUTED)(*COMPARE).lines[2:4]
         for name in ("ours", "theirs", "(ours less theirs"):
             assert first.index(name) == second.index(name)
 
     def test_json_says_the_same(self, other):
-        first, second, last = other(DISPUTED)(*COMPARE, "--json").findings
+        call = other(DISPUTED)
+        first, second, last = call(*COMPARE, "--json").findings
         ours, theirs = first.pop("ours"), first.pop("theirs")
         assert first == {"kind": "amount-differs", "amount": "-0.5", "repeats": None, "elsewhere": None}
         assert ours.pop("time") == ours.pop("recordedAt")
@@ -71,7 +95,11 @@ class TestCompare:
             "reference": "line 2",
             "time": "2026-04-05",
         }
+        assert last["summary"].pop("provisionalThrough") > times(call)[2]
         assert last["summary"] == {
+            "customer": "cust_001",
+            "from": "2020-01-01T00:00:00.000000Z",
+            "to": "2100-01-01T00:00:00.000000Z",
             "ours": "487.5",
             "theirs": "485",
             "difference": "2.5",
@@ -85,7 +113,7 @@ class TestCompare:
 
     def test_a_charge_that_stands_there_twice_is_named_with_the_one_that_it_repeats(self, other):
         call = other(AGREED + "-12.5,line 1\n")
-        [line, *_] = call(*COMPARE).lines
+        line = call(*COMPARE).lines[2]
         assert line.startswith("counted twice")
         assert line.endswith("  line 4, as line 3")
         assert call(*COMPARE, "--json").findings[0]["repeats"]["line"] == 3
@@ -108,7 +136,7 @@ class TestCompare:
     def test_a_text_of_theirs_cannot_pass_for_words_of_ours(self, other):
         text = "\u202e\ufe0f  ours 1  theirs 1"
         lines = other(f'delta,referenceId\n7,"{text}"\n')(*COMPARE).lines
-        assert r'missing here   "\u202e\ufe0f  ours 1  theirs 1"  no time' in lines[2]
+        assert r'missing here   "\u202e\ufe0f  ours 1  theirs 1"  no time' in lines[4]
         long = other("delta,referenceId\n7," + "x" * 5_000 + "\n")(*COMPARE)
         assert max(map(len, long.lines)) < 200
 
@@ -116,7 +144,7 @@ class TestCompare:
         call = other("delta\n" + "7\n" * 120)
         lines = call(*COMPARE).lines
         assert sum(line.startswith(("missing", "counted")) for line in lines) == 100
-        assert lines[100] == "22 more; --json has them all"
+        assert lines[102] == "22 more; --json has them all"
         assert len(call(*COMPARE, "--json").findings) == 123
 
     @pytest.mark.parametrize(("text", "options", "way"), [
@@ -167,6 +195,23 @@ class TestCompare:
         ]
         assert not Path("d.json").exists()
 
+    def test_of_a_row_all_faults_are_told_and_what_a_file_looks_like_that_reads(self, other):
+        outcome = other("delta;effectiveAt\n-12,5;02.10.2026\n5;\n")(*COMPARE, "--json")
+        assert [(found["line"], found["code"]) for found in outcome.findings] == [(2, "invalid-field")] * 2
+        assert "rows-refused: 1 row does not read" in outcome.err
+        [line] = [line for line in outcome.err.splitlines() if "hint: " in line]
+        assert "CSV UTF-8, with amounts like 1234.56 and dates like 2026-10-02" in line
+
+    @pytest.mark.parametrize("codec", ["cp1252", "utf-16", "utf-16-le"])
+    @pytest.mark.parametrize("text", ["delta;gebühr\n1;\n", "delta;referenceId\n1;gebühr\n"])
+    def test_a_file_in_another_encoding_is_refused_with_the_same_advice(self, other, codec, text):
+        call = other()
+        Path("theirs.csv").write_bytes(text.encode(codec))
+        outcome = call(*COMPARE)
+        assert outcome.code in {"usage", "rows-refused"}
+        assert "hint: save it as CSV UTF-8" in outcome.err
+        assert "import" not in outcome.err
+
     def test_of_many_such_rows_the_first_are_told_and_the_others_counted(self, other):
         call = other("delta\n" + "x\n" * 30)
         assert call(*COMPARE).lines[20:] == ["refused  10 more; --json has them all"]
@@ -204,7 +249,7 @@ class TestDispute:
     def test_whoever_gets_it_sees_the_differences_as_the_sender_does(self, packet):
         sent, outcome = packet(*COMPARE), packet(*self.VERIFY)
         received = [line.strip() for line in outcome.lines]
-        assert set(sent.lines[:2]) <= set(received)
+        assert set(sent.lines[1:4]) <= set(received)
         assert "difference       2.5 EUR (ours less theirs), named by 2 differences" in received
 
     def test_json_says_the_same(self, packet):
@@ -287,6 +332,12 @@ class TestWithoutAStore:
         call = away()
         assert call(*self.HERE, "--customer", "cust_001") == shown
         assert call(*self.HERE, "--json") == facts
+
+    def test_it_says_where_nobody_named_the_customer(self, away):
+        named = "; customer cust_001 (named in the file, not compared)"
+        call = away()
+        assert call(*self.HERE).lines[0].endswith(named)
+        assert call(*self.HERE, "--customer", "cust_001").lines[0].endswith("; customer cust_001")
 
     def test_the_statement_may_be_in_a_page_or_come_by_standard_input(self, away):
         call = away()

@@ -79,6 +79,16 @@ class TestBadRows:
             (7, "amount-out-of-range"),
         ]
 
+    def test_of_a_row_all_faults_are_told_and_the_row_counts_once(self):
+        text = 'delta,referenceId,effectiveAt\n"1,5",a,02.10.2026\n,b,soon\n1,c,soon\n'
+        assert [line for line, _ in bad_rows(text)] == [2, 2, 3, 3, 4]
+        with refused("rows-refused") as caught:
+            read(text)
+        assert caught.value.message.startswith("3 rows ")
+
+    def test_a_time_that_does_not_read_is_no_fault_of_a_row_that_is_no_charge(self):
+        assert read("delta,effectiveAt\n,soon\n").empty == 1
+
     def test_without_anybody_to_tell_they_refuse_the_file_all_the_same(self):
         with refused("rows-refused"):
             read("delta\nfive\n")

@@ -17,14 +17,17 @@ from counterfoil.cli.context import Place, check_outputs, open_engine, place_opt
 from counterfoil.cli.differences import LESS, difference_facts, difference_lines, sides_of
 from counterfoil.cli.documents import DISPUTE_FILE, VERIFIED_BYTES_MAX, kind_of, read_document
 from counterfoil.cli.files import open_input, read_input, write_output
+from counterfoil.cli.findings import describe_statement
 from counterfoil.cli.keys import key_option, read_keys
-from counterfoil.cli.output import emit, hint, json_option, plural, say
+from counterfoil.cli.output import AdvisedError, emit, hint, json_option, plural, say
 from counterfoil.cli.periods import optional_period_options
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import KeySet
+from counterfoil.core.compare import Charge
 from counterfoil.core.dispute import compare_period, signs_oppose
 from counterfoil.core.statement import Statement
 from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
+from counterfoil.core.timestamp import to_microseconds, to_span
 from counterfoil.engine.charges import CHARGE_MEMBERS, BadRow, Charges, read_charges
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.disputes import Compared
@@ -33,7 +36,9 @@ from counterfoil.errors import EngineError
 from counterfoil.limits import COMPARISON_TOLERANCE_SECONDS_MAX
 
 _TOLERANCE_SECONDS: Final = 300
-# Bad rows that are shown to a person; a file of the wrong kind would show nothing else.
+# What a file looks like that reads, whatever wrote it.
+_READABLE: Final = "save it as CSV UTF-8, with amounts like 1234.56 and dates like 2026-10-02"
+# Faults of rows that are shown to a person; a file of the wrong kind would show nothing else.
 _BAD_SHOWN_MAX: Final = 20
 # Of the names of the totals.
 _WIDTH: Final = len(f"difference ({LESS})")
@@ -109,12 +114,23 @@ def compare(
         charges = _read(file, maps, negate=negate, as_json=as_json)
         comparison = compare_period(statement, charges.rows, tolerance_seconds=tolerance_seconds)
         found = Compared(statement, comparison, {}, None)
-    _tell(found, charges, as_json=as_json)
+    # Who names a customer of the store compares with the log of that one.
+    _tell(found, charges, named=document is None or expected is not None, as_json=as_json)
     if signs_oppose(found.statement, charges.rows, found.comparison, tolerance_seconds=tolerance_seconds):
         way = "without" if negate else "with"
         hint(f"the signs of the file are mostly opposite to ours: most rows would pair {way} --negate")
     if (through := found.statement.provisional_through) is not None:
         hint(f"the period goes on: ours is complete through {through}")
+    if outside := _count_outside(found.statement, charges.rows):
+        verb = "has a time" if outside == 1 else "have times"
+        hint(f"{plural(outside, 'row')} {verb} outside the period: the file is not cut to it")
+
+
+def _count_outside(statement: VerifiedStatement, rows: Sequence[Charge]) -> int:
+    """Return how many rows say that they happened before or behind the period; a date does with its whole day."""
+    start, end = to_microseconds(statement.start), to_microseconds(statement.end)
+    spans = [to_span(row.time) for row in rows if row.time is not None]
+    return sum(last < start or first >= end for first, last in spans)
 
 
 def _compare_period(
@@ -191,7 +207,7 @@ def _columns(maps: Sequence[str]) -> dict[str, str]:
 
 
 def _read(file: str, maps: Sequence[str], *, negate: bool, as_json: bool) -> Charges:
-    """Read the charges; say of each row that does not read why, a person of the first of these."""
+    """Read the charges; say all that is wrong with rows that do not read, a person the first of it."""
     columns, bad = _columns(maps), 0
 
     def tell(row: BadRow) -> None:
@@ -204,7 +220,10 @@ def _read(file: str, maps: Sequence[str], *, negate: bool, as_json: bool) -> Cha
 
     try:
         with open_input(file) as stream:
-            return read_charges(stream, columns, negate=negate, on_bad=tell)
+            try:
+                return read_charges(stream, columns, negate=negate, on_bad=tell)
+            except EngineError as error:
+                raise AdvisedError(error, _READABLE) from error
     finally:
         if not as_json and bad > _BAD_SHOWN_MAX:
             say(f"refused  {bad - _BAD_SHOWN_MAX:,} more; --json has them all")
@@ -227,10 +246,10 @@ def _read_statement(name: str, keys: KeySet, customer: str | None) -> VerifiedSt
     raise EngineError("usage", f"{name} is no statement, and no page with one in it")
 
 
-def _tell(found: Compared, charges: Charges, *, as_json: bool) -> None:
-    comparison, unit = found.comparison, found.statement.unit
-    differences, rows = comparison.differences, charges.rows
-    sides = sides_of(found.statement, rows, found.elsewhere)
+def _tell(found: Compared, charges: Charges, *, named: bool, as_json: bool) -> None:
+    statement, comparison = found.statement, found.comparison
+    differences, rows, unit = comparison.differences, charges.rows, statement.unit
+    sides = sides_of(statement, rows, found.elsewhere)
     totals = {
         "ours": format_nano(comparison.ours),
         "theirs": format_nano(comparison.theirs),
@@ -241,12 +260,22 @@ def _tell(found: Compared, charges: Charges, *, as_json: bool) -> None:
             emit(difference_facts(sides, difference))
         counts = {"agreed": comparison.agreed, "differences": len(differences), "rows": len(rows)}
         skipped = {"zeroRows": charges.zero, "emptyRows": charges.empty}
-        emit({"summary": {**totals, "unit": unit, **counts, **skipped}})
+        period = {
+            "customer": statement.customer_id,
+            "from": statement.start,
+            "to": statement.end,
+            "provisionalThrough": statement.provisional_through,
+        }
+        emit({"summary": {**period, **totals, "unit": unit, **counts, **skipped}})
         return
+    # As `verify` says it: whose statement, and which period.
+    described = describe_statement(statement, compared=named)
+    say(described.words)
+    say(described.lines[0])
     for line in difference_lines(sides, differences):
         say(line)
     for name, words in (
-        ("ours", f"{totals['ours']} {unit} in {plural(found.statement.deltas, 'delta')}"),
+        ("ours", f"{totals['ours']} {unit} in {plural(statement.deltas, 'delta')}"),
         ("theirs", f"{totals['theirs']} {unit} in {plural(len(rows), 'row')}"),
         (
             f"difference ({LESS})",

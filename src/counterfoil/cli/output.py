@@ -106,12 +106,27 @@ def emit(finding: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(finding) + "\n")
 
 
+class AdvisedError(EngineError):
+    """A refusal of which the command knows better than its code what to do next."""
+
+    def __init__(self, error: EngineError, advice: str) -> None:
+        """Say what another refusal does, and advise.
+
+        Args:
+            error: the other one.
+            advice: what to do next, as `hint` takes it.
+        """
+        super().__init__(error.code, error.message, **error.facts)
+        self.advice = advice
+
+
 def complain(error: CounterfoilError, *, advise: bool = True) -> None:
     """Write a refusal to standard error, with the facts that it rests on and what to do next."""
     facts = ", ".join(f"{name} {value}" for name, value in error.facts.items())
     _to_stderr(f"error: {error.code}: {error.message}" + (f" ({facts})" if facts else ""))
-    if advise and error.code in _HINTS:
-        hint(_HINTS[error.code])
+    words = error.advice if isinstance(error, AdvisedError) else _HINTS.get(error.code)
+    if advise and words is not None:
+        hint(words)
 
 
 def hint(words: str) -> None:

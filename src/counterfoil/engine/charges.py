@@ -37,7 +37,7 @@ _NO_RECORD: Final[Record] = (0, b"", MalformedError("there is none"))
 
 
 class BadRow(NamedTuple):
-    """A row that does not read: the line on which it begins, from 1, and why."""
+    """One fault of a row that does not read: the line on which the row begins, from 1, and what is wrong."""
 
     line: int
     error: CounterfoilError
@@ -71,7 +71,7 @@ def read_charges(
         stream: the bytes.
         columns: member -> the column that holds it, where that is not its own name.
         negate: whether amounts change their sign.
-        on_bad: told of each row that does not read, in the order of the file.
+        on_bad: told of each fault of each row that does not read, in the order of the file.
 
     Raises:
         EngineError: `usage`, where the file has no header or a column that is needed is not in it; `rows-refused`, where
@@ -93,13 +93,15 @@ def read_charges(
     for number, (line, _, fields) in enumerate(records, 1):
         if number > DISPUTE_ROWS_MAX:
             raise TooLargeError(f"the file has over {DISPUTE_ROWS_MAX:,} rows")
-        try:
-            found = _cells(fields, len(header), places)
+        found = _cells(fields, len(header), places)
+        if isinstance(found, CounterfoilError):
+            faults = [found]
+        else:
             characters += len(found.get("referenceId", ""))
-            _take(charges, line, found, negate=negate)
-        except CounterfoilError as error:
-            bad += 1
-            on_bad(BadRow(line, error))
+            faults = _take(charges, line, found, negate=negate)
+        for fault in faults:
+            on_bad(BadRow(line, fault))
+        bad += bool(faults)
         if characters > DISPUTE_BYTES_MAX:
             raise TooLargeError(f"the references have over {DISPUTE_BYTES_MAX:,} characters")
     if bad:
@@ -139,32 +141,53 @@ def _places(header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]
     return places
 
 
-def _cells(fields: Sequence[str] | CounterfoilError, width: int, places: Mapping[str, int]) -> dict[str, str]:
-    """Return the members of a row that are there."""
+def _cells(
+    fields: Sequence[str] | CounterfoilError, width: int, places: Mapping[str, int]
+) -> dict[str, str] | CounterfoilError:
+    """Return the members of a row that are there, or why nobody can tell."""
     if isinstance(fields, CounterfoilError):
-        raise fields
+        return fields
     if len(fields) != width:
-        raise MalformedError(f"the row has {len(fields)} columns, the header {width}")
+        return MalformedError(f"the row has {len(fields)} columns, the header {width}")
     # An empty cell is no value: CSV has no other way to leave one out.
     return {member: fields[column] for member, column in places.items() if fields[column] != ""}
 
 
-def _take(charges: Charges, line: int, found: Mapping[str, str], *, negate: bool) -> None:
-    if "delta" not in found:
-        if "referenceId" in found:
-            raise EngineError("invalid-field", "the row has a reference and no amount", field="delta")
+def _take(charges: Charges, line: int, found: Mapping[str, str], *, negate: bool) -> list[CounterfoilError]:
+    """Take the charge of a row, or count that it is none; return all that is wrong with it."""
+    reference, faults = found.get("referenceId"), list[CounterfoilError]()
+    if "delta" not in found and reference is None:
         charges.empty += 1
-        return
-    if "," in found["delta"]:
-        words = f"an amount has a decimal point and no comma: {excerpt(found['delta'])}"
+        return []
+    amount, time = 0, None
+    try:
+        amount = _amount(found.get("delta"))
+    except CounterfoilError as error:
+        faults.append(error)
+    try:
+        time = _time(found.get("effectiveAt"))
+    except CounterfoilError as error:
+        faults.append(error)
+    if not faults and amount:
+        charges.rows.append(Charge(len(charges.rows), -amount if negate else amount, reference, time, line))
+    charges.zero += not faults and not amount
+    return faults
+
+
+def _amount(text: str | None) -> int:
+    """Read an amount, which may be zero here; return nano."""
+    if text is None:
+        raise EngineError("invalid-field", "the row has a reference and no amount", field="delta")
+    if "," in text:
+        words = f"an amount has a decimal point and no comma: {excerpt(text)}"
         raise EngineError("invalid-field", words, field="delta")
-    time = found.get("effectiveAt")
-    if time is not None:
-        moment = read_time(time)
-        time = time if is_date(time) else moment
-    if not read_balance(found["delta"], field="delta"):
-        charges.zero += 1
-        return
-    amount = read_amount(found["delta"])
-    place = len(charges.rows)
-    charges.rows.append(Charge(place, -amount if negate else amount, found.get("referenceId"), time, line))
+    # Of what is not zero an amount has fewer digits than a balance.
+    return read_amount(text) if read_balance(text, field="delta") else 0
+
+
+def _time(text: str | None) -> str | None:
+    """Read a time; a date stays one."""
+    if text is None:
+        return None
+    moment = read_time(text)
+    return text if is_date(text) else moment
