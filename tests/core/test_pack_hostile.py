@@ -168,3 +168,23 @@ class TestMemoryOfManyLogs:
             return written([{"entry": {**opened["entry"], "origin": origin}}, *rest])
 
         assert growth(200, body, "duplicate-key") < 20_000
+
+    def test_a_finding_holds_nothing_of_the_lines_that_it_is_about(self):
+        line = canonical_json({"checkpoint": f"{LOG.origin}\n4\n{encode_base64(bytes(32))}\n\n{PADDING}"})
+
+        def read():
+            yield canonical_json({"operator": OPERATOR, "type": "counterfoil/pack@v1"})
+            for number in range(64):
+                yield canonical_json({"log": f"{OPERATOR}/t/0x{number:040x}"})
+                # Bytes of its own, as of a file.
+                yield line + b" "
+
+        tracemalloc.start()
+        held = [one for one in audit_pack(read, KEYS) if isinstance(one, LogFinding)]
+        # Nobody has to look for it: a cycle would stay until somebody does.
+        current, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert {one.found.code for one in held} == {"unknown-key"}
+        assert len(line) > 200_000
+        assert current < 1_000_000
+        assert peak < 5_000_000

@@ -61,7 +61,9 @@ class PackLog:
     def refuse(self, error: CounterfoilError) -> None:
         """Refuse the log, unless it was refused before; nothing more of it is judged."""
         if self.found is None:
-            self.found = at_line(error, self.line)
+            # Where it was raised is nobody's business, and would keep what was read there for as long as the finding lives.
+            error.__cause__ = error.__context__ = None
+            self.found = at_line(error.with_traceback(None), self.line)
         self._audit = None
 
     def take(self, kind: str, found: dict[str, JsonValue], line: int) -> None:
