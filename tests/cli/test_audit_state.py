@@ -282,7 +282,7 @@ class TestWriting:
         assert (outcome.code, outcome.out) == ("usage", "")
         assert not Path("elsewhere").exists()
 
-    @pytest.mark.parametrize("name", ["nowhere/state", "p.pack/state", "p.pack"])
+    @pytest.mark.parametrize("name", ["nowhere/state", "p.pack/state", "p.pack", "-"])
     def test_so_is_a_name_at_which_none_can_be(self, packed, name):
         outcome = packed(*AUDIT, "--state", name)
         assert (outcome.code, outcome.out) == ("usage", "")

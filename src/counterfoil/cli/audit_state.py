@@ -79,6 +79,8 @@ def open_state(name: str) -> Iterator[State]:
         OSError: where the system refuses.
     """
     path = Path(name)
+    if name == "-":
+        raise EngineError("usage", "--state -: a state is a file, and ./- the name of one")
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise EngineError("usage", f"--state {name}: it is no plain file")
     with _alone(path):
