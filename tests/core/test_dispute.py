@@ -203,6 +203,14 @@ class TestAccepted:
             compare_period(statement, [], tolerance_seconds=0)
 
 
+def listing(difference):
+    """The packet with this difference alone, and the receipt of the entry that it names."""
+    names = difference if isinstance(difference, dict) else {}
+    index = names.get("elsewhere", names.get("index"))
+    receipts = [json.loads(receipt(int(index)))] if isinstance(index, str) else []
+    return {**PACKET, "differences": [difference], "receipts": receipts}
+
+
 class TestStep1:
     @pytest.mark.parametrize("member", [*PACKET])
     def test_its_members_are_needed(self, member):
@@ -275,7 +283,20 @@ class TestStep1:
     ], ids=str)  # fmt: skip
     def test_a_difference_has_a_kind_an_amount_and_the_charges_of_its_kind(self, difference):
         with refused("malformed"):
-            verified({**PACKET, "differences": [difference]})
+            verified(listing(difference))
+
+    @pytest.mark.parametrize("difference", [
+        {"kind": "missing-here", "amount": "1", "row": "0"},
+        {"kind": "missing-here", "amount": "-1", "row": "0", "elsewhere": "2"},
+        {"kind": "missing-there", "amount": "0.000000001", "index": "4"},
+        {"kind": "amount-differs", "amount": "-99999999999999999999999999999", "index": "4", "row": "0"},
+        {"kind": "counted-twice", "amount": "1", "index": "4", "repeats": "3"},
+        {"kind": "counted-twice", "amount": "1", "row": "4", "repeats": "0"},
+        {"kind": "counted-twice", "amount": "1", "row": "4", "repeats": "0", "elsewhere": "2"},
+    ], ids=str)  # fmt: skip
+    def test_one_that_has_all_this_is_read_and_held_against_entries_and_rows(self, difference):
+        with refused("details-mismatch"):
+            verified(listing(difference))
 
     @pytest.mark.parametrize("member", ["rows", "differences", "receipts"])
     def test_lists_are_arrays(self, member):
