@@ -279,7 +279,7 @@ class TestDispute:
         outcome = packet("compare", "cust_001", "theirs.csv", *period, "--dispute", "d.json")
         [line] = [line for line in outcome.lines if "in the log" in line]
         assert line.startswith("missing here")
-        assert line.endswith(f"line 3, in the log outside the period: entry 2, recorded {time[:10]}")
+        assert line.endswith(f"line 3, in the log outside the period: entry 2 of -12.5, recorded {time[:10]}")
         assert line in [shown.strip() for shown in packet(*self.VERIFY).lines]
         [found] = [
             one for one in packet(*self.VERIFY, "--json").findings[0]["differences"] if one["elsewhere"]
@@ -289,7 +289,7 @@ class TestDispute:
     def test_what_no_checkpoint_covers_yet_is_named_so(self, packet):
         packet("record", "cust_001", "-3", "--reason", "api_call", "--reference", "line 2")
         [line] = [line for line in packet(*COMPARE).lines if "in the log" in line]
-        assert "in the log behind the statement: entry 4, recorded " in line
+        assert "in the log behind the statement: entry 4 of -3, recorded " in line
 
     def test_a_period_that_goes_on_has_to_be_allowed(self, packet):
         assert packet("verify", "d.json", "--key", "operator.vkey").code == "incomplete-period"

@@ -90,3 +90,13 @@ def test_a_page_does_not_replace_the_one_that_it_is_made_from(kept):
     outcome = kept("verify", "receipt.html", "--key", "operator.vkey", "--html", "receipt.html")
     assert (outcome.status, outcome.out, outcome.code) == (2, "", "usage")
     assert Path("receipt.html").stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    "text", ["# Notes\n\ncounterfoil/report@v1 is a page.\n", "<!doctype html>\n<p>counterfoil/report@v1"]
+)
+def test_a_page_does_not_replace_a_text_about_pages(kept, text):
+    Path("notes.html").write_text(text)
+    outcome = kept("verify", "receipt.json", "--key", "operator.vkey", "--html", "notes.html")
+    assert (outcome.status, outcome.code) == (2, "usage")
+    assert Path("notes.html").read_text() == text

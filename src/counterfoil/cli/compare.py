@@ -19,7 +19,7 @@ from counterfoil.cli.documents import DISPUTE_FILE, VERIFIED_BYTES_MAX, kind_of,
 from counterfoil.cli.files import open_input, read_input, write_output
 from counterfoil.cli.findings import describe_statement
 from counterfoil.cli.keys import key_option, read_keys
-from counterfoil.cli.output import AdvisedError, emit, hint, json_option, plural, say
+from counterfoil.cli.output import AdvisedError, emit, hint, in_unit, json_option, plural, say
 from counterfoil.cli.periods import optional_period_options
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import KeySet
@@ -275,11 +275,11 @@ def _tell(found: Compared, charges: Charges, *, named: bool, as_json: bool) -> N
     for line in difference_lines(sides, differences):
         say(line)
     for name, words in (
-        ("ours", f"{totals['ours']} {unit} in {plural(statement.deltas, 'delta')}"),
-        ("theirs", f"{totals['theirs']} {unit} in {plural(len(rows), 'row')}"),
+        ("ours", f"{in_unit(totals['ours'], unit)} in {plural(statement.deltas, 'delta')}"),
+        ("theirs", f"{in_unit(totals['theirs'], unit)} in {plural(len(rows), 'row')}"),
         (
             f"difference ({LESS})",
-            f"{totals['difference']} {unit} in {plural(len(differences), 'difference')}",
+            f"{in_unit(totals['difference'], unit)} in {plural(len(differences), 'difference')}",
         ),
         ("agreed", plural(comparison.agreed, "charge")),
     ):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from counterfoil.cli.context import Place, open_engine, place_options
-from counterfoil.cli.output import emit, json_option, plural, say, worst
+from counterfoil.cli.output import emit, in_unit, json_option, plural, say, worst
 from counterfoil.core.amount import format_nano
 from counterfoil.engine.clock import HostClock
 from counterfoil.engine.customers import CustomerRecord, CustomerView
@@ -106,9 +106,9 @@ def _show_record(record: CustomerRecord) -> None:
         ("reference", f"0x{record.log.hex()}"),
         ("origin", record.origin),
         ("deltas", f"{record.count:,}"),
-        ("credits", f"{format_nano(record.credits)} {unit}"),
-        ("debits", f"{format_nano(record.debits)} {unit}"),
-        ("balance", f"{format_nano(record.balance)} {unit}"),
+        ("credits", f"{in_unit(format_nano(record.credits), unit)}"),
+        ("debits", f"{in_unit(format_nano(record.debits), unit)}"),
+        ("balance", f"{in_unit(format_nano(record.balance), unit)}"),
         ("first activity", record.first_activity_at),
         ("last activity", record.last_activity_at),
         ("checkpoint", f"size {record.checkpoint_size}" if record.checkpoint_size else "none yet"),
@@ -116,7 +116,10 @@ def _show_record(record: CustomerRecord) -> None:
             "verified",
             f"{plural(record.verified_count, 'delta')}, {waiting:,} waiting for the next checkpoint",
         ),
-        ("cumulative", f"{format_nano(record.verified_balance)} {unit}, the balance of what is verified"),
+        (
+            "cumulative",
+            f"{in_unit(format_nano(record.verified_balance), unit)}, the balance of what is verified",
+        ),
         ("verified through", record.verified_through_at or "not yet"),
     ):
         _say_line(name, value)
@@ -126,9 +129,9 @@ def _show_month(record: CustomerRecord, span: Span) -> None:
     unit = record.unit
     say()
     _say_line("month", month_of(span.window.start))
-    _say_line("opening balance", f"{format_nano(span.opening.balance)} {unit}")
-    _say_line("recorded", f"{plural(span.deltas, 'delta')}, {format_nano(span.amount)} {unit}")
-    _say_line("closing balance", f"{format_nano(span.closing.balance)} {unit}")
+    _say_line("opening balance", f"{in_unit(format_nano(span.opening.balance), unit)}")
+    _say_line("recorded", f"{plural(span.deltas, 'delta')}, {in_unit(format_nano(span.amount), unit)}")
+    _say_line("closing balance", f"{in_unit(format_nano(span.closing.balance), unit)}")
     _say_line("verified in it", plural(span.verified, "delta"))
     if not span.deltas:
         _say_line("most recent", f"{record.most_recent_active_period}, the last month with a delta in it")

@@ -190,7 +190,9 @@ def _elsewhere(sides: Sides, found: Difference) -> list[str]:
     start, end = sides.period
     # Times are of fixed width and compare as texts.
     where = "behind the statement" if start <= entry.recorded_at < end else "outside the period"
-    return [f"in the log {where}: entry {entry.index}, recorded {entry.recorded_at[:DATE_CHARACTERS]}"]
+    # Its own amount: it may be another one than that of the row beside which it is named.
+    amount, day = format_nano(entry.amount), entry.recorded_at[:DATE_CHARACTERS]
+    return [f"in the log {where}: entry {entry.index} of {amount}, recorded {day}"]
 
 
 def _shown(text: str) -> str:

@@ -15,6 +15,7 @@ from counterfoil.core.dispute import DISPUTE_TYPE, Dispute, dispute_from
 from counterfoil.core.encoding import read_json
 from counterfoil.core.pack_stream import GZIP_MAGIC, split_lines
 from counterfoil.core.receipt import RECEIPT_TYPE, Receipt, receipt_from
+from counterfoil.core.report import REPORT_START
 from counterfoil.core.statement import STATEMENT_TYPE, Statement, statement_from
 from counterfoil.core.table import delta_table
 from counterfoil.core.tlog_proof import PROOF_HEADER
@@ -179,8 +180,9 @@ STATEMENT_FILE: Final = _json_kind("a statement", STATEMENT_TYPE)
 DISPUTE_FILE: Final = _json_kind("a dispute packet", DISPUTE_TYPE)
 PACK_FILE: Final = FileKind("an evidence pack", _is_pack_file)
 TABLE_FILE: Final = FileKind("a table of deltas", _is_table)
+# Narrower than what is read as a page, and then refused: what is written over is one as it was made.
 PAGE_FILE: Final = FileKind(
-    "a page of a receipt or statement", lambda stream: is_report(stream.read(REPORT_HEAD_BYTES))
+    "a page of a receipt or statement", lambda stream: stream.read(len(REPORT_START)) == REPORT_START
 )
 
 

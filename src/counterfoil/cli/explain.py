@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from counterfoil.cli.differences import LESS, difference_lines, sides_of
-from counterfoil.cli.output import plural
+from counterfoil.cli.output import in_unit, plural
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.details import Details
@@ -47,7 +47,7 @@ def entry_lines(entry: Entry, data: bytes) -> Iterator[Line]:
     yield "index", entry.index
     yield "recorded at", entry.recorded_at
     if entry.type == DELTA:
-        yield "amount", f"{format_nano(entry.amount)} {entry.unit}"
+        yield "amount", f"{in_unit(format_nano(entry.amount), entry.unit)}"
         if entry.effective_at is not None:
             yield "effective at", entry.effective_at
         if entry.adjusts is not None:
@@ -55,9 +55,9 @@ def entry_lines(entry: Entry, data: bytes) -> Iterator[Line]:
     if entry.type == OPEN:
         yield "opens", entry.origin
     yield "count", entry.count
-    yield "credits", f"{format_nano(entry.credits)} {entry.unit}"
-    yield "debits", f"{format_nano(entry.debits)} {entry.unit}"
-    yield "balance", f"{format_nano(entry.balance)} {entry.unit}"
+    yield "credits", f"{in_unit(format_nano(entry.credits), entry.unit)}"
+    yield "debits", f"{in_unit(format_nano(entry.debits), entry.unit)}"
+    yield "balance", f"{in_unit(format_nano(entry.balance), entry.unit)}"
     yield "leaf hash", leaf_hash(data).hex()
 
 
@@ -92,7 +92,7 @@ def _period_lines(statement: Statement) -> Iterator[Line]:
         ("debits", movement.debits),
         ("closing", movement.closing.balance),
     ):
-        yield name, f"{format_nano(nano)} {first.unit}"
+        yield name, f"{in_unit(format_nano(nano), first.unit)}"
     yield "deltas", movement.deltas
     yield "items", f"{plural(len(statement.items), 'entry')}, index {first.index} to {last.index}"
     if after is None:
@@ -105,11 +105,14 @@ def dispute_lines(dispute: Dispute) -> Iterator[Line]:
     """Yield what a dispute packet says: our period, their rows, and the first of the differences."""
     unit = dispute.statement.items[0].item.entry.unit
     yield from _period_lines(dispute.statement)
-    yield "ours", f"{format_nano(claimed_movement(dispute.statement).amount)} {unit}"
+    yield "ours", f"{in_unit(format_nano(claimed_movement(dispute.statement).amount), unit)}"
     theirs = format_nano(sum(row.amount for row in dispute.rows))
-    yield "theirs", f"{theirs} {unit}, as they say, in {plural(len(dispute.rows), 'row')}"
+    yield "theirs", f"{in_unit(theirs, unit)}, as they say, in {plural(len(dispute.rows), 'row')}"
     total = format_nano(sum(found.amount for found in dispute.differences))
-    yield "differences", f"{total} {unit} ({LESS}) in {plural(len(dispute.differences), 'difference')}"
+    yield (
+        "differences",
+        f"{in_unit(total, unit)} ({LESS}) in {plural(len(dispute.differences), 'difference')}",
+    )
     elsewhere = {receipt.item.entry.index: receipt.item.entry for receipt in dispute.receipts}
     sides = sides_of(dispute.statement, dispute.rows, elsewhere)
     yield "difference", tuple(difference_lines(sides, dispute.differences[:_DIFFERENCES_SHOWN]))

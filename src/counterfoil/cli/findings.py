@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from counterfoil.cli.differences import LESS, difference_facts, difference_lines, sides_of
-from counterfoil.cli.output import plural, quoted
+from counterfoil.cli.output import in_unit, plural, quoted
 from counterfoil.core.amount import format_nano
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint
@@ -58,7 +58,7 @@ def describe_receipt(verified: Verified, kind: str, *, compared: bool) -> Findin
     }
     what = entry.type
     if entry.type == DELTA:
-        what = f"delta {format_nano(entry.amount)} {entry.unit}"
+        what = f"delta {in_unit(format_nano(entry.amount), entry.unit)}"
         facts |= {
             "amount": format_nano(entry.amount),
             "effectiveAt": entry.effective_at,
@@ -94,10 +94,10 @@ def describe_statement(verified: VerifiedStatement, *, compared: bool) -> Findin
     }
     lines = [
         f"period           {verified.start} to {verified.end} (by time of recording)",
-        f"opening balance  {amounts['openingBalance']} {unit}",
-        f"credits          {amounts['credits']} {unit}",
-        f"debits           {amounts['debits']} {unit}",
-        f"closing balance  {amounts['closingBalance']} {unit}",
+        f"opening balance  {in_unit(amounts['openingBalance'], unit)}",
+        f"credits          {in_unit(amounts['credits'], unit)}",
+        f"debits           {in_unit(amounts['debits'], unit)}",
+        f"closing balance  {in_unit(amounts['closingBalance'], unit)}",
         f"deltas           {verified.deltas:,}",
     ]
     if leaves_out(verified):
@@ -126,9 +126,9 @@ def describe_dispute(verified: VerifiedDispute, *, compared: bool) -> Finding:
     }
     counted = plural(len(comparison.differences), "difference")
     lines = [
-        f"ours             {totals['ours']} {unit}, proven",
-        f"theirs           {totals['theirs']} {unit}, as they say, in {plural(len(rows), 'row')}",
-        f"difference       {totals['difference']} {unit} ({LESS}), named by {counted}",
+        f"ours             {in_unit(totals['ours'], unit)}, proven",
+        f"theirs           {in_unit(totals['theirs'], unit)}, as they say, in {plural(len(rows), 'row')}",
+        f"difference       {in_unit(totals['difference'], unit)} ({LESS}), named by {counted}",
         f"agreed           {plural(comparison.agreed, 'charge')}",
     ]
     return Finding(
@@ -213,4 +213,4 @@ def amounts_of(credited: int, debited: int) -> dict[str, str]:
 
 def amounts_in_words(amounts: Mapping[str, str], unit: str) -> str:
     """Say credits, debits and balance, as in `credits 500, debits 12.5, balance 487.5 EUR`."""
-    return f"{', '.join(f'{name} {amount}' for name, amount in amounts.items())} {unit}"
+    return in_unit(", ".join(f"{name} {amount}" for name, amount in amounts.items()), unit)

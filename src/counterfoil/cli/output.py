@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 _WIPE: Final = "\r\x1b[K"
 _REDRAW_SECONDS: Final = 0.1
+# A unit that no reader takes for more of the figure before it: a letter or a sign of currency first, and no exponent.
+_UNIT: Final = re.compile(r"(?![eE][0-9])[A-Za-z$%][^\"]*")
 _NOT_IN_A_WORD: Final = re.compile(r"[\s\"'\\]")
 
 # What to do next, where the code alone tells it.
@@ -184,6 +186,11 @@ def worst(refusals: Iterable[CounterfoilError], passed: int) -> CounterfoilError
     for refusal in refusals:
         counted.add(refusal)
     return counted.verdict(passed)
+
+
+def in_unit(amounts: str, unit: str) -> str:
+    """Write amounts with the unit behind them; one that may be read as more digits stands in quotes, as in `490 "000"`."""
+    return f"{amounts} {unit if _UNIT.fullmatch(unit) else json.dumps(unit)}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from counterfoil.cli.output import plural
+from counterfoil.cli.output import in_unit, plural
 from counterfoil.core.amount import format_nano
 from counterfoil.core.statement_verify import VerifiedStatement
 
@@ -105,4 +105,4 @@ def total_line(total: UnitTotal) -> str:
     amounts = "  ".join(f"{name.removesuffix('Balance')} {amount}" for name, amount in total.amounts.items())
     # What goes on is no month-end balance.
     note = f"  ({total.provisional:,} provisional)" if total.provisional else ""
-    return f"total  {plural(total.statements, 'statement')}  {amounts} {total.unit}{note}"
+    return f"total  {plural(total.statements, 'statement')}  {in_unit(amounts, total.unit)}{note}"

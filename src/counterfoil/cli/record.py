@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from counterfoil.cli.context import Place, open_engine, place_options
-from counterfoil.cli.output import emit, json_option, say
+from counterfoil.cli.output import emit, in_unit, json_option, say
 from counterfoil.core.amount import format_nano
 from counterfoil.engine.record import Recorded
 from counterfoil.engine.request import Delta
@@ -95,9 +95,11 @@ def record(
         return
     entry = recorded.entry
     verb = "replayed" if recorded.replayed else "recorded"
-    say(f"{verb}  {recorded.record_id}  {format_nano(entry.amount)} {entry.unit}  at {entry.recorded_at}")
     say(
-        f"balance   {format_nano(entry.balance)} {entry.unit} after {entry.count} of {recorded.customer_id}'s deltas"
+        f"{verb}  {recorded.record_id}  {in_unit(format_nano(entry.amount), entry.unit)}  at {entry.recorded_at}"
+    )
+    say(
+        f"balance   {in_unit(format_nano(entry.balance), entry.unit)} after {entry.count} of {recorded.customer_id}'s deltas"
     )
     if idempotency_key is None:
         say(f"key       {recorded.idempotency_key}")
