@@ -199,10 +199,48 @@ class TestOneAtATime:
         assert packed(*AUDIT, *STATE).status == 0
         assert set(Path().iterdir()) - before == {Path("state")}
 
-    def test_what_a_killed_one_left_holds_off_nobody(self, packed):
+    def test_what_a_killed_one_left_holds_off_nobody_and_stays(self, packed):
         Path(".state.lock").touch()
         assert packed(*AUDIT, *STATE).status == 0
-        assert not Path(".state.lock").exists()
+        assert Path(".state.lock").read_bytes() == b""
+
+    def test_what_a_killed_one_left_is_a_lock_again(self, packed):
+        Path(".state.lock").touch()
+        with open_state("state"):
+            assert packed(*AUDIT, *STATE).code == "store-unavailable"
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda path: path.write_text("mine"),
+            lambda path: path.symlink_to("elsewhere"),
+            lambda path: path.symlink_to("p.pack"),
+            os.mkfifo,
+            Path.mkdir,
+        ],
+    )
+    def test_what_is_no_lock_and_has_its_name_is_refused_and_left_alone(self, packed, make):
+        lock = Path(".state.lock")
+        make(lock)
+        before = lock.lstat(), Path("p.pack").read_bytes(), set(Path().iterdir())
+        outcome = packed(*AUDIT, *STATE)
+        assert (outcome.code, outcome.out) == ("usage", "")
+        assert before == (lock.lstat(), Path("p.pack").read_bytes(), set(Path().iterdir()))
+
+    def test_so_is_the_state_of_another_audit(self, packed):
+        assert packed(*AUDIT, "--state", ".state.lock").status == 0
+        before = Path(".state.lock").read_bytes()
+        assert packed(*AUDIT, *STATE).code == "usage"
+        assert Path(".state.lock").read_bytes() == before
+
+    def test_what_took_the_place_of_a_lock_or_was_written_into_it_is_left_alone(self, packed):
+        del packed
+        for change in (lambda lock: lock.write_text("mine"), lambda lock: Path("mine").replace(lock)):
+            Path("mine").write_text("mine")
+            with open_state("state"):
+                change(Path(".state.lock"))
+            assert Path(".state.lock").read_text() == "mine"
+            Path(".state.lock").unlink()
 
     def test_a_lock_that_is_gone_when_it_is_taken_is_none(self, packed, monkeypatch):
         taken = []

@@ -18,6 +18,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def open_state(name: str) -> Iterator[State]:
     """Give a state to one audit; no other can use it until the block ends.  Without a file nothing is remembered yet.
 
     Raises:
-        EngineError: `usage`, where the file is something else, or there is no folder for it; `store-unavailable`, where
+        EngineError: `usage`, where the file is something else, its lock is, or there is no folder for it; `store-unavailable`, where
             another audit uses it.
         OSError: where the system refuses.
     """
@@ -129,32 +130,60 @@ def _reads_as(stream: BinaryIO, wanted: list[Checkpoint]) -> bool:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold off other audits with this state, by a lock beside it that is gone when the block ends."""
+    """Hold off other audits with this state, by an empty file beside it that is locked until the block ends."""
     lock = path.with_name(f".{path.name}.lock")
-    handle = _take(lock, path)
+    handle, is_new = _take(lock, path)
     try:
         yield
     finally:
-        # While it is held: whoever comes next makes one of its own.
-        lock.unlink(missing_ok=True)
+        # While it is held: whoever comes next makes one of its own.  What lay there before, or was written meanwhile, is
+        # somebody else's.
+        if is_new and _is_at(handle, lock) and not os.fstat(handle).st_size:
+            lock.unlink()
         os.close(handle)
 
 
-def _take(lock: Path, path: Path) -> int:
+def _take(lock: Path, path: Path) -> tuple[int, bool]:
+    """Return the lock, held, and whether this call made its file."""
     while True:
         try:
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            handle, is_new = _open_lock(lock)
         except (FileNotFoundError, NotADirectoryError):
             raise EngineError("usage", f"--state {path}: there is no folder {path.parent}") from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Another audit may have ended meanwhile, and its lock be no longer there.
             if _is_at(handle, lock):
-                return handle
+                return handle, is_new
         except BlockingIOError:
             os.close(handle)
             raise EngineError("store-unavailable", f"--state {path}: another audit uses it") from None
         os.close(handle)
+
+
+def _open_lock(lock: Path) -> tuple[int, bool]:
+    """Open the file of a lock; return it, and whether this call made it.
+
+    Raises:
+        EngineError: `usage`, where something else has its name.
+        FileNotFoundError, NotADirectoryError: where there is no folder for it.
+        OSError: where the system refuses.
+    """
+    # A pipe is not waited for.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(lock, flags | os.O_EXCL, 0o600), True
+    except FileExistsError:
+        if not lock.is_symlink() and not lock.is_dir():
+            handle = os.open(lock, flags, 0o600)
+            found = os.fstat(handle)
+            # One that a killed audit left is empty.
+            if stat.S_ISREG(found.st_mode) and not found.st_size:
+                return handle, False
+            os.close(handle)
+        raise EngineError(
+            "usage", f"{lock} is there and is no lock of an audit: take another state"
+        ) from None
 
 
 def _is_at(handle: int, lock: Path) -> bool:
