@@ -10,7 +10,7 @@ import pytest
 from counterfoil.core.table import COLUMNS
 from tests.cli.conftest import record_id, rewrite
 from tests.cli.test_verify import OF_LOGS
-from tests.core.test_dispute import ELSEWHERE
+from tests.core.disputes import ELSEWHERE
 
 KEY = ("--key", "operator.vkey")
 HEADER = f"{','.join(COLUMNS)}\r\n".encode()

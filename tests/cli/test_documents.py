@@ -18,7 +18,7 @@ from counterfoil.limits import (
     REPORT_BYTES_MAX,
 )
 from tests.core.common import example_blocks
-from tests.core.test_dispute import PACKET
+from tests.core.disputes import PACKET
 from tests.support import refused
 
 BLOCKS = example_blocks()

@@ -13,9 +13,9 @@ from counterfoil.engine.engine import Engine
 from counterfoil.limits import KEY_FILE_BYTES_MAX, RECEIPT_BYTES_MAX, REPORT_BYTES_MAX
 from counterfoil.storage.memory import MemoryStore
 from tests.cli.conftest import record_id, rewrite
+from tests.core.disputes import Billed, made, receipt
 from tests.core.logs import OPERATOR as OF_OTHERS
 from tests.core.logs import SIGNER
-from tests.core.test_dispute import Billed, made, receipt
 from tests.support import OPERATOR, FakeClock, delta, operator_named, seeded
 
 KEY = str(OPERATOR.verifier_key)

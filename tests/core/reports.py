@@ -8,8 +8,8 @@ from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import canonical_json
 from counterfoil.core.report import format_report
 from tests.core.common import example_blocks, example_values
+from tests.core.disputes import receipt
 from tests.core.logs import KEYS, Log
-from tests.core.test_dispute import receipt
 
 BLOCKS, VALUES = example_blocks(), example_values()
 EXAMPLE_KEYS = KeySet.parse(VALUES["operator key"])

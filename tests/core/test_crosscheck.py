@@ -12,8 +12,8 @@ from counterfoil.core.receipt import ProvenEntry, parse_receipt
 from counterfoil.core.statement import statement_from
 from counterfoil.core.timestamp import format_time
 from tests.core.common import code_of, example_blocks
+from tests.core.disputes import PACKET
 from tests.core.logs import START, Log
-from tests.core.test_dispute import PACKET
 from tests.support import refused
 
 LOG = Log(12, seals={5})

@@ -1,6 +1,8 @@
-"""Dispute packets: what they say of a period, and that each of the four steps of docs/spec/dispute.md refuses."""
+"""Dispute packets: what they say of a period, how they read, and which refusal comes first.
 
-import copy
+Source: docs/spec/dispute.md.
+"""
+
 import json
 import re
 
@@ -15,104 +17,36 @@ from counterfoil.core.compare import (
     MISSING_THERE,
     Charge,
     Difference,
-    charges_of,
 )
 from counterfoil.core.dispute import (
     compare_period,
     format_dispute,
     parse_dispute,
-    proven_of,
-    signs_oppose,
     verify_dispute,
 )
 from counterfoil.core.encoding import canonical_json
-from counterfoil.core.receipt import format_receipt
 from counterfoil.core.statement_verify import verify_statement
-from counterfoil.core.tlog_proof import format_tlog_proof
 from counterfoil.limits import COMPARISON_TOLERANCE_SECONDS_MAX, DISPUTE_BYTES_MAX, DISPUTE_ROWS_MAX
 from tests.core.common import SPEC, example_blocks, example_values
-from tests.core.logs import KEYS, Log
+from tests.core.disputes import (
+    DIFFERENCES,
+    ELSEWHERE,
+    LOG,
+    NEIGHBOUR,
+    OURS,
+    PACKET,
+    PERIOD,
+    ROWS,
+    SUBSCRIBED,
+    changed,
+    made,
+    receipt,
+    rows_of,
+    signed,
+    verified,
+)
+from tests.core.logs import KEYS
 from tests.support import refused
-
-
-class Billed(Log):
-    """A log whose deltas have references."""
-
-    def value_at(self, index):
-        return {"reason": "usage", "referenceId": f"line_{index}"}
-
-
-class Subscribed(Billed):
-    """A log in which the reference of 7 comes again behind the period."""
-
-    def value_at(self, index):
-        return super().value_at(7 if index == 9 else index)
-
-
-# The period has the deltas 3, 4, 6, 7 and 8.
-LOG = Billed(12, seals={5})
-# The same deltas, two of them with one reference.
-SUBSCRIBED = Subscribed(12, seals={5})
-NEIGHBOUR = Billed(12, customer="c2", seals={5})
-PERIOD = (3, 9)
-TOLERANCE = 300
-OURS = {charge.place: charge for charge in charges_of([LOG.item(index) for index in range(12)])}
-
-
-def rows_of(*charges):
-    return [charge._replace(place=place) for place, charge in enumerate(charges)]
-
-
-def signed(amount):
-    """An amount a little larger, of the same sign."""
-    return amount + (1 if amount > 0 else -1)
-
-
-# They agree about 3; 4 differs; 6 is missing there; 7 is there twice; the last one is missing here.
-ROWS = rows_of(
-    OURS[7],
-    OURS[4]._replace(amount=signed(OURS[4].amount)),
-    OURS[3]._replace(reference=None),
-    OURS[8],
-    OURS[7],
-    Charge(0, -77, "line_99"),
-)
-DIFFERENCES = (
-    Difference(AMOUNT_DIFFERS, OURS[4].amount - signed(OURS[4].amount), 4, 1),
-    Difference(MISSING_THERE, OURS[6].amount, 6),
-    Difference(COUNTED_TWICE, -OURS[7].amount, None, 4, 0),
-    Difference(MISSING_HERE, 77, None, 5),
-)
-
-
-def receipt(index, log=LOG):
-    return format_receipt(log.item(index), log.opening(), format_tlog_proof(index, log.path(index), log.note))
-
-
-def made(rows=ROWS, log=LOG, tolerance=TOLERANCE, elsewhere=(), entries=PERIOD, **options):
-    """A packet, as a JSON value; `elsewhere` are entries by row."""
-    statement = canonical_json(log.statement(*entries, "full", **{"opened": True, **options}))
-    found = compare_period(verify_statement(statement, KEYS), rows, tolerance_seconds=tolerance).differences
-    found = [one._replace(elsewhere=dict(elsewhere).get(one.theirs)) for one in found]
-    receipts = [receipt(index, log) for index in map(proven_of, found) if index is not None]
-    return json.loads(format_dispute(statement, rows, found, receipts, tolerance_seconds=tolerance))
-
-
-PACKET = made()
-# The same, and two rows of charges that were recorded behind the period and before it.
-ELSEWHERE = made(
-    rows_of(*ROWS, OURS[9], OURS[2]._replace(amount=signed(OURS[2].amount))), elsewhere={6: 9, 7: 2}
-)
-
-
-def changed(change, packet=PACKET):
-    copied = copy.deepcopy(packet)
-    change(copied)
-    return copied
-
-
-def verified(packet, keys=KEYS, **expected):
-    return verify_dispute(json.dumps(packet), keys, **expected)
 
 
 class TestAccepted:
@@ -245,6 +179,17 @@ class TestStep1:
         with refused("too-large"):
             format_dispute(b" " * DISPUTE_BYTES_MAX, [], (), [], tolerance_seconds=0)
 
+    def test_what_is_as_large_as_it_may_be_is_written_and_read(self):
+        rest = len(format_dispute(b"", [], (), [], tolerance_seconds=0))
+        data = format_dispute(b" " * (DISPUTE_BYTES_MAX - rest), [], (), [], tolerance_seconds=0)
+        assert len(data) == DISPUTE_BYTES_MAX
+        rows = [Charge(0, 1)] * DISPUTE_ROWS_MAX
+        assert format_dispute(b"", rows, (), [], tolerance_seconds=0).count(b'"amount"') == DISPUTE_ROWS_MAX
+        with refused("malformed"):
+            verified({**PACKET, "rows": ["none"] * DISPUTE_ROWS_MAX})
+        longest = {**PACKET, "toleranceSeconds": str(COMPARISON_TOLERANCE_SECONDS_MAX)}
+        assert parse_dispute(json.dumps(longest)).tolerance_seconds == COMPARISON_TOLERANCE_SECONDS_MAX
+
     @pytest.mark.parametrize(
         "tolerance", [300, "-1", "007", "3e2", "", None, str(COMPARISON_TOLERANCE_SECONDS_MAX + 1)]
     )
@@ -326,162 +271,6 @@ class TestStep1:
 
         with refused("unknown-type"):
             verified(changed(change))
-
-
-class TestStep2:
-    def test_without_the_key_nothing_is_decided(self):
-        with refused("unknown-key"):
-            verified(PACKET, KeySet([]))
-
-    def test_the_log_and_the_customer_are_those_that_the_caller_expects(self):
-        with refused("wrong-origin"):
-            verified(PACKET, origin=NEIGHBOUR.origin)
-        with refused("wrong-origin"):
-            verified(PACKET, customer_id="c2")
-
-    def test_an_entry_that_was_altered_gives_another_root(self):
-        def change(packet):
-            packet["statement"]["items"][3]["entry"]["recordedAt"] = LOG.time(5)[:-2] + "1Z"
-
-        with refused("root-mismatch"):
-            verified(changed(change))
-
-    def test_an_entry_that_was_left_out_is_missed(self):
-        with refused("root-mismatch"):
-            verified(changed(lambda packet: packet["statement"]["items"].pop(3)))
-
-
-class TestStep3:
-    def test_a_receipt_of_another_log_is_refused(self):
-        def change(packet):
-            packet["receipts"][0] = json.loads(receipt(4, NEIGHBOUR))
-
-        with refused("wrong-origin"):
-            verified(changed(change))
-
-    def test_a_receipt_that_was_altered_is_refused(self):
-        def change(packet):
-            packet["receipts"][1]["entry"]["amount"] = "1"
-            packet["receipts"][1]["entry"]["credits"] = "1000000000000"
-
-        with refused("root-mismatch"):
-            verified(changed(change))
-
-    def test_details_that_were_altered_are_refused(self):
-        def change(packet):
-            packet["receipts"][1]["details"]["value"]["referenceId"] = "line_7"
-
-        with refused("details-mismatch"):
-            verified(changed(change))
-
-    def test_a_receipt_of_another_history_is_a_fork(self):
-        other = LOG.rewritten({6: {"key": "ab" * 32}})
-
-        def change(packet):
-            packet["receipts"][1] = json.loads(receipt(6, other))
-
-        with refused("fork") as caught:
-            verified(changed(change))
-        assert caught.value.facts == {"first": "the statement", "second": "receipt 2"}
-
-
-class TestStep4:
-    @pytest.mark.parametrize("change", [
-        lambda packet: packet["rows"].pop(5),
-        lambda packet: packet["rows"].append({"amount": "-1"}),
-        lambda packet: packet["rows"][5].update(amount="-1"),
-        lambda packet: packet["rows"][3].update(reference="line_8 "),
-        lambda packet: packet["rows"].reverse(),
-        lambda packet: packet["differences"].pop(),
-        lambda packet: packet["differences"].append(packet["differences"][-1]),
-        lambda packet: packet["differences"].insert(2, packet["differences"].pop()),
-        lambda packet: packet["differences"][0].update(amount="0.000000002"),
-        lambda packet: packet["differences"][0].update(row="0"),
-        lambda packet: packet["differences"][2].update(repeats="3"),
-        lambda packet: packet.update(differences=[], receipts=[]),
-        lambda packet: (packet["differences"].pop(1), packet["receipts"].pop(1)),
-    ], ids=["a-row-less", "a-row-more", "amount", "reference", "order-of-rows", "one-less", "one-twice",
-            "order", "amount-of-one", "row-of-one", "repeats-of-one", "none", "one-of-ours-less"])  # fmt: skip
-    def test_differences_that_are_not_those_of_entries_and_rows_are_refused(self, change):
-        with refused("details-mismatch"):
-            verified(changed(change))
-
-    def test_the_tolerance_counts(self):
-        late = OURS[3]._replace(reference=None, time=LOG.time(4))
-        packet = made(rows_of(late), tolerance=1)
-        assert verified(packet).comparison.agreed == 1
-        with refused("details-mismatch"):
-            verified({**packet, "toleranceSeconds": "0"})
-
-    def test_a_difference_may_be_larger_than_any_amount(self):
-        rows = rows_of(OURS[3]._replace(amount=(10**27 - 1) * (1 if OURS[3].amount > 0 else -1)))
-        found = verified(made(rows)).comparison.differences[0]
-        assert found.kind == AMOUNT_DIFFERS
-        assert abs(found.amount) > 10**26
-
-    def test_details_that_are_withheld_make_other_differences(self):
-        def change(packet):
-            del packet["statement"]["items"][2]["details"]
-
-        with refused("details-mismatch"):
-            verified(changed(change))
-
-
-class TestElsewhere:
-    @pytest.mark.parametrize("change", [
-        lambda packet: (packet["differences"][-1].update(elsewhere="9"),
-                        packet["receipts"].__setitem__(-1, json.loads(receipt(9)))),
-        lambda packet: (packet["differences"][-1].update(elsewhere="1"),
-                        packet["receipts"].__setitem__(-1, json.loads(receipt(1)))),
-        lambda packet: (packet["differences"][-2].update(elsewhere="11"),
-                        packet["receipts"].__setitem__(-2, json.loads(receipt(11)))),
-        lambda packet: packet["receipts"][-1].pop("details"),
-    ], ids=["twice", "another-reference", "no-delta", "no-details"])  # fmt: skip
-    def test_an_entry_that_is_not_the_charge_of_the_row_is_refused(self, change):
-        with refused("details-mismatch"):
-            verified(changed(change, ELSEWHERE))
-
-    def test_one_that_the_period_lists_is_refused(self):
-        packet = made(rows_of(OURS[8], OURS[8]), elsewhere={1: 8})
-        with refused("details-mismatch") as caught:
-            verified(packet)
-        assert caught.value.facts == {"index": "8", "row": "1"}
-
-    def test_a_refund_of_the_charge_is_not_the_charge(self):
-        refund = OURS[9]._replace(amount=-OURS[9].amount)
-        with refused("details-mismatch"):
-            verified(made(rows_of(refund), elsewhere={0: 9}))
-
-    def test_its_receipt_is_verified_as_any_other(self):
-        def change(packet):
-            packet["receipts"][-1]["details"]["value"]["reason"] = "other"
-
-        with refused("details-mismatch"):
-            verified(changed(change, ELSEWHERE))
-
-    def test_not_to_name_it_says_nothing(self):
-        assert verified(made(rows_of(OURS[9]))).comparison.differences[-1].elsewhere is None
-
-
-class TestSigns:
-    STATEMENT = verify_statement(canonical_json(LOG.statement(*PERIOD, "full")), KEYS)
-
-    def oppose(self, rows):
-        found = compare_period(self.STATEMENT, rows, tolerance_seconds=TOLERANCE)
-        return signs_oppose(self.STATEMENT, rows, found, tolerance_seconds=TOLERANCE)
-
-    @staticmethod
-    def turned(*places):
-        return [OURS[place]._replace(amount=-OURS[place].amount) for place in places]
-
-    def test_they_oppose_where_most_rows_would_pair_with_their_signs_turned(self):
-        assert self.oppose(rows_of(*self.turned(3, 4, 6), OURS[7]))
-        assert self.oppose(rows_of(self.turned(3)[0]._replace(amount=-signed(OURS[3].amount))))
-
-    def test_they_do_not_where_half_pair_as_they_are_or_none_either_way(self):
-        assert not self.oppose(rows_of(*self.turned(3, 4), OURS[6], OURS[7]))
-        assert not self.oppose(rows_of(Charge(0, 77, "line_99"), Charge(0, -78)))
-        assert not self.oppose([])
 
 
 class TestOrder:

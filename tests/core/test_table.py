@@ -15,8 +15,8 @@ from counterfoil.core.entry import DELTA, Entry
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.statement_verify import verify_statement
 from counterfoil.core.table import COLUMNS, delta_table, deltas_of
+from tests.core.disputes import receipt
 from tests.core.logs import KEYS, Log
-from tests.core.test_dispute import receipt
 from tests.support import refused
 
 LOG = Log(12, seals={5})
