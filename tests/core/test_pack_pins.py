@@ -19,6 +19,14 @@ EARLY, LATE = Log(5, seals={2}), Log(12, seals={2, 4, 8})
 OTHER_EARLY, OTHER_LATE = Log(5, seals={2}, seed=1), Log(12, seals={2, 4, 8}, seed=1)
 # A log that another pack has alone.
 SOLE = Log(4, customer="c2")
+# Lines with a checkpoint that is none of the early log.
+JUNK = [
+    "x",
+    5,
+    EARLY.checkpoint(signer=STRANGER).note,
+    SOLE.checkpoint().note,
+    LATE.checkpoint().note,
+]
 
 
 def sighted(*logs, keys=KEYS):
@@ -46,15 +54,22 @@ class TestSighting:
         logs = sorted((EARLY, SOLE), key=lambda log: log.origin)
         assert sighted(*logs) == {log.origin: Sighting(len(log), log.checkpoint()) for log in logs}
 
-    def test_a_log_whose_last_checkpoint_no_key_signed_is_left_out(self):
+    def test_a_log_of_which_no_key_signed_a_checkpoint_is_left_out(self):
         assert sighted(EARLY, keys=KeySet([])) == {}
-        lines = [*EARLY.lines()[:-1], {"checkpoint": EARLY.checkpoint(signer=STRANGER).note}]
+        lines = [*EARLY.lines()[:3], {"checkpoint": EARLY.checkpoint(3, signer=STRANGER).note}]
         assert sight_pack(written(pack_of(lines)), KEYS) == {}
 
-    @pytest.mark.parametrize("checkpoint", [SOLE.checkpoint(), LATE.checkpoint()])
-    def test_so_is_one_whose_last_is_of_another_log_or_of_entries_that_are_not_there(self, checkpoint):
-        lines = [*EARLY.lines(), {"checkpoint": checkpoint.note}]
-        assert sight_pack(written(pack_of(lines)), KEYS) == {}
+    @pytest.mark.parametrize("note", JUNK, ids=["text", "number", "stranger", "other log", "not there"])
+    @pytest.mark.parametrize("place", [1, -1, None])
+    def test_a_checkpoint_that_is_none_hides_none_wherever_it_stands(self, note, place):
+        lines = EARLY.lines()
+        lines.insert(len(lines) if place is None else place, {"checkpoint": note})
+        [seen] = sight_pack(written(pack_of(lines)), KEYS).values()
+        assert seen.newest == EARLY.checkpoint()
+
+    def test_of_a_log_that_stands_twice_it_is_what_has_the_larger_checkpoint(self):
+        for lines in ([*EARLY.lines(), *LATE.lines()], [*LATE.lines(), *EARLY.lines()]):
+            assert sight_pack(written(pack_of(lines)), KEYS) == sighted(LATE)
 
     def test_so_is_one_without_a_checkpoint(self):
         assert sight_pack(written(pack_of(EARLY.lines()[:2])), KEYS) == {}
@@ -115,6 +130,17 @@ class TestPins:
             assert "fork" in found
             assert set(found) <= {"fork", "ok"}
 
+    @pytest.mark.parametrize("note", JUNK)
+    @pytest.mark.parametrize("other", [OTHER_EARLY, OTHER_LATE])
+    def test_a_checkpoint_that_is_none_hides_no_second_history(self, note, other):
+        hiding = pack_of([*other.lines(), {"checkpoint": note}])
+        for packs in ((hiding, pack_of(EARLY)), (pack_of(EARLY), hiding), (pack_of(LATE), hiding)):
+            assert "fork" in verdicts(*packs)
+
+    def test_a_log_that_stands_twice_hides_no_second_history(self):
+        hiding = pack_of([*OTHER_LATE.lines(), *EARLY.lines()])
+        assert "fork" in verdicts(pack_of(LATE), hiding)
+
     def test_a_pack_that_is_held_against_itself_alone_holds(self):
         assert verdicts(pack_of(OTHER_EARLY)) == ["ok"]
 
@@ -126,6 +152,14 @@ class TestPins:
         assert verdicts(pack_of(EARLY), pack_of(LATE), held=[LATE.checkpoint(9)]) == ["ok", "ok"]
         assert verdicts(pack_of(EARLY), held=[LATE.checkpoint(9)]) == ["index-mismatch"]
         assert verdicts(pack_of(EARLY), pack_of(EARLY), held=[LATE.checkpoint(9)]) == ["index-mismatch"] * 2
+
+    def test_lines_that_nobody_signed_excuse_no_pack_from_what_was_kept(self):
+        entries = EARLY.lines()[:-1]
+        stuffed = pack_of([*entries, *entries[-1:] * 20, {"checkpoint": EARLY.note}])
+        for packs in ((pack_of(EARLY), stuffed), (stuffed, pack_of(EARLY))):
+            found = verdicts(*packs, held=[LATE.checkpoint(9)])
+            assert found[packs.index(pack_of(EARLY))] == "index-mismatch"
+            assert "ok" not in found
 
     def test_what_was_kept_counts_for_older_packs_as_far_as_they_go(self):
         wrong = EARLY.checkpoint(3, root=bytes(32))

@@ -1,8 +1,8 @@
 """Pins: checkpoints that the logs of packs have to agree with, kept from before or standing in another pack.
 
 Packs of one audit have no order: the newest checkpoint that each has of a log is a pin for all others.  A log has the
-root of every pin that it reaches.  The pack that has most of a log must reach all of them; of an older one nobody asks
-for what came later.
+root of every pin that it reaches.  The pack in which most of a log is signed must reach all of them; of an older one
+nobody asks for what came later.  Lines that nobody signed excuse nobody.
 
 Source: docs/spec/pack.md#several
 """
@@ -28,7 +28,7 @@ class Sighting(NamedTuple):
 
     Attributes:
         entries: lines with an entry.
-        newest: its last checkpoint, which verified.
+        newest: of its checkpoints that verify the largest.
     """
 
     entries: int
@@ -46,8 +46,10 @@ def by_origin(checkpoints: Iterable[Checkpoint]) -> dict[str, list[Checkpoint]]:
 def sight_pack(lines: Lines, keys: KeySet) -> dict[str, Sighting]:
     """Read a pack once; return by origin what it has of each log, as far as its audit judges it.
 
-    Nothing is refused here: what is wrong with the pack, its own audit says.  A log is left out whose last checkpoint
-    does not verify, or is of entries that are not there: it cannot hold, and a pack of such logs takes no memory.
+    Nothing is refused here: what is wrong with the pack, its own audit says.  A checkpoint that does not verify, is of
+    another log, or is of entries that are not there takes nothing from those that do: a line of nobody's must not hide
+    what the operator signed.  A log without one that does is left out: it cannot hold, and a pack of such logs takes no
+    memory.
 
     Raises:
         OSError: what the lines raise.
@@ -72,7 +74,7 @@ class _Sight:
         self._begun = False
         self._origin: str | None = None
         self._entries = 0
-        self._note: JsonValue = None
+        self._newest: Checkpoint | None = None
         self._strays = 0
         self.over = False
         self.found: dict[str, Sighting] = {}
@@ -105,24 +107,30 @@ class _Sight:
             return
         self._entries += kind == "entry"
         if kind == "checkpoint":
-            self._note = members[kind]
+            self._see(members[kind])
         self.over = kind == "end"
+
+    def _see(self, note: JsonValue) -> None:
+        """Take a checkpoint of the log that is being read, where it is one and is the largest so far."""
+        if not isinstance(note, str):
+            return
+        try:
+            found = parse_checkpoint(note)
+            largest = 0 if self._newest is None else self._newest.size
+            if found.origin == self._origin and largest < found.size <= self._entries:
+                self._newest = self._keys.verified_part(found)
+        except CounterfoilError:
+            pass  # its audit says why
 
     def close(self) -> None:
         """End the log that is being read."""
-        newest = self._verified()
+        newest = self._newest
         if newest is not None:
-            self.found[newest.origin] = Sighting(self._entries, newest)
-        self._origin, self._entries, self._note = None, 0, None
-
-    def _verified(self) -> Checkpoint | None:
-        if not isinstance(self._note, str):
-            return None
-        try:
-            newest = self._keys.verified_part(parse_checkpoint(self._note))
-        except CounterfoilError:
-            return None
-        return newest if newest.origin == self._origin and newest.size <= self._entries else None
+            # A log that stands twice hides nothing of itself.
+            known = self.found.get(newest.origin)
+            if known is None or known.newest.size < newest.size:
+                self.found[newest.origin] = Sighting(self._entries, newest)
+        self._origin, self._entries, self._newest = None, 0, None
 
 
 def pins_of_packs(packs: Sequence[Mapping[str, Sighting]], held: Pins) -> Iterator[Pins]:
@@ -147,6 +155,6 @@ def pins_of_packs(packs: Sequence[Mapping[str, Sighting]], held: Pins) -> Iterat
 def _pins(own: Sighting, sightings: Sequence[Sighting], held: Sequence[Checkpoint]) -> list[Checkpoint]:
     others = [one.newest for one in sightings if one is not own]
     known = [*held, *others]
-    if own.entries == max(one.entries for one in sightings):
+    if own.newest.size == max(one.newest.size for one in sightings):
         return known
     return [pin for pin in known if pin.size <= own.entries]
