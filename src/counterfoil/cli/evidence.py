@@ -12,38 +12,44 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from counterfoil.cli.files import make_folder, read_input
+from counterfoil.cli.files import describe_os_error, make_folder, open_input, write_output
 from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
 from counterfoil.core.reference import parse_origin
-from counterfoil.errors import EngineError
-from counterfoil.limits import NOTE_BYTES_MAX
+from counterfoil.errors import CounterfoilError, EngineError
 
 
 def check_folder(name: str) -> None:
     """Check that there can be a folder of evidence; it is made when there is something to write.
 
     Raises:
-        EngineError: `usage`, where the name is that of something else.
+        EngineError: `usage`, where the name is that of something else, or stands in something else.
     """
     path = Path(name)
-    if (path.exists() or path.is_symlink()) and not path.is_dir():
-        raise EngineError("usage", f"--evidence {name}: it is no folder")
+    there = next(place for place in (path, *path.parents, Path()) if place.exists() or place.is_symlink())
+    if not there.is_dir():
+        raise EngineError("usage", f"--evidence {name}: {there} is no folder")
 
 
-def write_evidence(folder: str, notes: Iterable[str]) -> list[str]:
-    """Write checkpoints that verified, each to a file of its own; return the names of the files.
+def write_evidence(folder: str, notes: Iterable[str]) -> tuple[list[str], list[CounterfoilError]]:
+    """Write checkpoints that verified, each to a file of its own.
 
-    Raises:
-        EngineError: `usage`, where another file has such a name.
-        OSError: where the system refuses.
+    Returns:
+        The names of the files that are there now, and of each other one why it is not.
     """
-    place = make_folder(Path(folder))
-    paths = []
+    written: list[str] = []
+    missing: list[CounterfoilError] = []
     for note in notes:
-        path = place / _name(parse_checkpoint(note))
-        _write_new(path, note.encode("utf-8"))
-        paths.append(str(path))
-    return paths
+        path = Path(folder) / _name(parse_checkpoint(note))
+        try:
+            make_folder(path.parent)
+            _write_new(path, note.encode("utf-8"))
+        except OSError as error:
+            missing.append(describe_os_error(error))
+        except CounterfoilError as error:
+            missing.append(error)
+        else:
+            written.append(str(path))
+    return written, missing
 
 
 def _name(checkpoint: Checkpoint) -> str:
@@ -52,12 +58,10 @@ def _name(checkpoint: Checkpoint) -> str:
 
 
 def _write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet, or is there with these bytes."""
-    try:
-        stream = path.open("xb")
-    except FileExistsError:
-        if read_input(str(path), NOTE_BYTES_MAX, follow=False) != data:
-            raise EngineError("usage", f"{path} is there already and is another checkpoint") from None
+    """Write a file that is not there yet, or is there with these bytes: whole, or not at all."""
+    if not path.exists() and not path.is_symlink():
+        write_output(path, data)
         return
-    with stream:
-        stream.write(data)
+    with open_input(str(path), follow=False) as stream:
+        if stream.read(len(data) + 1) != data:
+            raise EngineError("usage", f"{path} is there already and is something else")

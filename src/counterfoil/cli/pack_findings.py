@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterfoil.cli.evidence import write_evidence
-from counterfoil.cli.files import describe_os_error
 from counterfoil.cli.findings import amounts_in_words, amounts_of, describe_packed_log
 from counterfoil.cli.held import Kept
 from counterfoil.cli.output import Refusals, emit, hint, plural, quoted, say
@@ -156,7 +155,7 @@ class Audited:
         if origin is not None:
             self._of_pack.add(error)
         sources = {label: self._source_of(name, origin, note) for label, note in notes.items()}
-        files = self._written(notes) if error.code == "fork" else []
+        files, missing = self._written(notes) if error.code == "fork" else ([], [])
         if self._request.as_json:
             found: dict[str, object] = {"file": name, "origin": origin, "result": error.code}
             found |= {"message": error.message, "facts": error.facts}
@@ -164,6 +163,8 @@ class Audited:
                 found["against"] = next(filter(None, sources.values()), None)
             if files:
                 found["evidence"] = files
+            if missing:
+                found["notWritten"] = [f"{reason.code}: {reason.message}" for reason in missing]
             emit(found)
             return
         say(f"refused  {where}  {error.code}: {error.message}{_place(rest)}")
@@ -174,11 +175,13 @@ class Audited:
                 say(f"           {line}")
         for file in files:
             say(f"         written to {quoted(file)}")
+        for reason in missing:
+            say(f"         not written: {reason.code}: {reason.message}")
 
     def _source_of(self, name: str, origin: str | None, note: str) -> str | None:
         """Return the file, besides the pack that is refused, from which a checkpoint of its log comes."""
-        for other, checkpoint in self._kept.documents.items():
-            if checkpoint.note == note:
+        for other, checkpoints in self._kept.documents.items():
+            if any(checkpoint.note == note for checkpoint in checkpoints):
                 return other
         remembered = self._kept.remembered.get(origin or "")
         if remembered is not None and remembered.note == note:
@@ -189,17 +192,14 @@ class Audited:
                 return other
         return None
 
-    def _written(self, notes: Mapping[str, str]) -> list[str]:
-        """Write the checkpoints of a contradiction, where that is asked for; return the names of their files."""
+    def _written(self, notes: Mapping[str, str]) -> tuple[list[str], list[CounterfoilError]]:
+        """Write the checkpoints of a contradiction, where that is asked for; return the files, and why others are not.
+
+        What lies in a folder is no finding: it takes nothing from that of the pack.
+        """
         if self._request.evidence is None:
-            return []
-        try:
-            return write_evidence(self._request.evidence, notes.values())
-        except OSError as error:
-            self._refusals.add(describe_os_error(error))
-        except EngineError as error:
-            self._refusals.add(error)
-        return []
+            return [], []
+        return write_evidence(self._request.evidence, notes.values())
 
     def summarize(self) -> None:
         """Say what was checked in all, and what was not."""
@@ -258,9 +258,9 @@ class Audited:
             unchecked.append(
                 f"{plural(len(older), 'log')} {verb} no checkpoint as new as one seen before{_named(older)}"
             )
-        for name, checkpoint in self._kept.documents.items():
-            if checkpoint.origin not in self._met:
-                unchecked.append(f"{quoted(name)}, whose log is in no pack: {checkpoint.origin}")
+        for name, checkpoints in self._kept.documents.items():
+            if (origin := checkpoints[0].origin) not in self._met:
+                unchecked.append(f"{quoted(name)}, whose log is in no pack: {origin}")
         unchecked.append("that no customer has two logs")
         return unchecked
 
