@@ -180,7 +180,9 @@ class TestConformance:
         assert (outcome.status, outcome.code) == (2, "usage")
 
     def test_a_topic_alone_is_asked_for(self, cf):
-        outcome = cf("conformance", "run", "--command", "false", "--topic", "amount", "--topic", "time", "--json")
+        outcome = cf(
+            "conformance", "run", "--command", "false", "--topic", "amount", "--topic", "time", "--json"
+        )
         asked = [case.id for case in load_vectors() if case.topic in ("amount", "time")]
         assert [finding["id"] for finding in outcome.findings if "id" in finding] == asked
         assert asked

@@ -124,13 +124,14 @@ class TestFiles:
                 yield line
                 os.kill(os.getpid(), how)
 
+        assert kept("pack", "--all", "-o", name).status == 0
+        old = Path(name).read_bytes()
         monkeypatch.setattr(Engine, "pack_lines", lines)
-        Path(name).write_text("old")
         before = set(Path().iterdir())
         outcome = kept("pack", "--all", "-o", name)
         assert (outcome.status, outcome.out, outcome.err.strip()) == (ASKED[how], "", "")
         assert set(Path().iterdir()) == before
-        assert Path(name).read_text() == "old"
+        assert Path(name).read_bytes() == old
 
     @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
     def test_a_signal_that_is_ignored_ends_nothing(self, kept, monkeypatch, how):
