@@ -158,13 +158,12 @@ def open_output(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
         # A link or a device would be replaced, not written through.
         if not stat.S_ISREG(mode):
             raise EngineError("usage", f"{path} is there already and is no plain file")
+    if not path.parent.is_dir():
+        raise EngineError("usage", f"there is no folder {path.parent}")
     draft = path.with_name(f".{os.urandom(8).hex()}.new")
     try:
-        stream = draft.open("x+b")
-    except FileNotFoundError:
-        raise EngineError("usage", f"there is no folder {path.parent}") from None
-    try:
-        with stream:
+        # Made in here: a signal that ends the process may come as soon as it is there.
+        with draft.open("x+b") as stream:
             yield stream
             if durable:
                 stream.flush()
