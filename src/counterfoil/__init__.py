@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 
 from counterfoil.core.amount import format_nano
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
-from counterfoil.core.pack_audit import audit_pack, verify_pack
-from counterfoil.core.pack_stream import split_lines
+from counterfoil.core.pack.audit import audit_pack, verify_pack
+from counterfoil.core.pack.stream import split_lines
 from counterfoil.core.receipt import Verified, verify_receipt
 from counterfoil.core.statement_verify import VerifiedStatement, verify_statement
 from counterfoil.core.tlog_proof import parse_consistency_file, verify_consistency_file

@@ -7,11 +7,11 @@ import random
 import tempfile
 from pathlib import Path
 
-from counterfoil.cli.pack_auditors import Audit, findings_of
-from counterfoil.cli.pack_files import PackFiles
+from counterfoil.cli.auditing.files import PackFiles
+from counterfoil.cli.auditing.members import Audit, findings_of
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.merkle import leaf_hash
-from counterfoil.core.pack_audit import PackFinding
+from counterfoil.core.pack.audit import PackFinding
 from counterfoil.core.statement_verify import verify_statement
 from counterfoil.core.timestamp import to_microseconds
 from counterfoil.engine.engine import Engine

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.cli import audit_state
-from counterfoil.cli.audit_state import open_state
+from counterfoil.cli.auditing import state as state_module
+from counterfoil.cli.auditing.state import open_state
 from counterfoil.core.encoding import encode_base64
 from counterfoil.errors import EngineError
 from tests.cli.test_packs import AUDIT, CUSTOMERS, KEY, engine_of, write
@@ -245,7 +245,7 @@ class TestOneAtATime:
     def test_a_lock_that_is_gone_when_it_is_taken_is_none(self, packed, monkeypatch):
         taken = []
 
-        def flock(handle, how, real=audit_state.fcntl.flock):
+        def flock(handle, how, real=state_module.fcntl.flock):
             real(handle, how)
             taken.append(handle)
             if len(taken) < 3:
@@ -254,7 +254,7 @@ class TestOneAtATime:
                 if len(taken) == 2:
                     Path(".state.lock").touch()
 
-        monkeypatch.setattr(audit_state.fcntl, "flock", flock)
+        monkeypatch.setattr(state_module.fcntl, "flock", flock)
         assert packed(*AUDIT, *STATE).status == 0
         assert len(taken) == 3
 
@@ -347,7 +347,7 @@ class TestWriting:
     def test_what_would_not_be_read_again_is_not_written(self, packed, monkeypatch, note):
         packed(*AUDIT, *STATE)
         before = Path("state").read_bytes(), set(Path().iterdir())
-        monkeypatch.setattr(audit_state.json, "dumps", lambda _: note)
+        monkeypatch.setattr(state_module.json, "dumps", lambda _: note)
         with pytest.raises(EngineError, match="internal"), open_state("state") as state:
             state.remember({})
         assert before == (Path("state").read_bytes(), set(Path().iterdir()))

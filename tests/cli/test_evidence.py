@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.cli import evidence
+from counterfoil.cli.auditing import evidence
 from tests.cli.test_pack_audit import BOTH, HISTORIES, two_histories
 
 AUDIT = (*BOTH, "--evidence", "evidence")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.cli.held import read_held
+from counterfoil.cli.auditing.held import read_held
 from counterfoil.core.compare import charges_of
 from counterfoil.core.dispute import compare_period, format_dispute
 from counterfoil.core.encoding import canonical_json

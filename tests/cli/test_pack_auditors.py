@@ -6,8 +6,15 @@ from contextlib import closing
 
 import pytest
 
-from counterfoil.cli.pack_auditors import _AHEAD_MAX, _FINDINGS_AT_ONCE, Audit, _in_order, _Share, findings_of
-from counterfoil.core.pack_audit import LogFinding, PackFinding, audit_share
+from counterfoil.cli.auditing.members import (
+    _AHEAD_MAX,
+    _FINDINGS_AT_ONCE,
+    Audit,
+    _in_order,
+    _Share,
+    findings_of,
+)
+from counterfoil.core.pack.audit import LogFinding, PackFinding, audit_share
 from counterfoil.errors import VerificationError
 from tests.core.logs import KEYS, OPERATOR
 from tests.core.test_pack_audit import FIRST, LAST, LOG, pack_of, written

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.cli import pack_audit
-from counterfoil.cli.pack_files import PackFiles
+from counterfoil.cli.auditing import packs
+from counterfoil.cli.auditing.files import PackFiles
 from tests.cli.test_pack_audit import BOTH, HISTORIES, two_histories
 from tests.cli.test_packs import AUDIT, CUSTOMERS, HOSTILE, KEY, engine_of, write
 
@@ -86,12 +86,12 @@ class TestPacksThatChange:
         # It shows the history of the other until both were read.
         Path("p.pack").write_bytes(good)
 
-        def sighted(*arguments, real=pack_audit._sighted):  # noqa: SLF001  -- between two readings there is nothing else
+        def sighted(*arguments, real=packs._sighted):  # noqa: SLF001  -- between two readings there is nothing else
             found = real(*arguments)
             Path("p.pack").write_bytes(bad)
             return found
 
-        monkeypatch.setattr(pack_audit, "_sighted", sighted)
+        monkeypatch.setattr(packs, "_sighted", sighted)
         outcome = cf(*BOTH, "--state", "state", "--processes", processes)
         assert outcome.status in {10, 12, 13}
         assert not Path("state").exists()
@@ -101,12 +101,12 @@ class TestPacksThatChange:
         write(engine_of("5", customers=["zoe"]), "q.pack")
         later = engine_of("5", customers=["alice", "bob"])
 
-        def sighted(*arguments, real=pack_audit._sighted):  # noqa: SLF001  -- as above
+        def sighted(*arguments, real=packs._sighted):  # noqa: SLF001  -- as above
             found = real(*arguments)
             write(later, "p.pack")
             return found
 
-        monkeypatch.setattr(pack_audit, "_sighted", sighted)
+        monkeypatch.setattr(packs, "_sighted", sighted)
         outcome = cf(*BOTH, "--json")
         codes = [finding["result"] for finding in outcome.findings if finding.get("origin")]
         assert sorted(codes) == ["malformed", "ok", "ok"]

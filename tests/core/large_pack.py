@@ -12,8 +12,8 @@ from pathlib import Path
 from counterfoil.core.checkpoint import sign_checkpoint
 from counterfoil.core.entry import DELTA, Entry, format_delta, format_open, format_seal
 from counterfoil.core.merkle import leaf_hash
-from counterfoil.core.pack import PackWriter
-from counterfoil.core.pack_audit import audit_pack
+from counterfoil.core.pack.audit import audit_pack
+from counterfoil.core.pack.lines import PackWriter
 from counterfoil.core.tiles import Edge
 from counterfoil.core.timestamp import format_time
 from tests.core.logs import KEYS, OPERATOR, SIGNER, START, origin_of

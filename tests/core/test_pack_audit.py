@@ -15,8 +15,7 @@ from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import canonical_json
 from counterfoil.core.note import verifier_key
-from counterfoil.core.pack import PackWriter
-from counterfoil.core.pack_audit import (
+from counterfoil.core.pack.audit import (
     LogFinding,
     PackFinding,
     audit_pack,
@@ -24,7 +23,8 @@ from counterfoil.core.pack_audit import (
     verify_pack,
     whole_of,
 )
-from counterfoil.core.pack_stream import split_lines
+from counterfoil.core.pack.lines import PackWriter
+from counterfoil.core.pack.stream import split_lines
 from counterfoil.errors import CounterfoilError
 from tests.core.common import code_of
 from tests.core.logs import KEYS, OPERATOR, SIGNER, Log, ended, pack_of

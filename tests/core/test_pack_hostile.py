@@ -8,7 +8,7 @@ import pytest
 
 from counterfoil.core import seen_keys
 from counterfoil.core.encoding import canonical_json, encode_base64
-from counterfoil.core.pack_audit import LogFinding, audit_pack, verify_pack
+from counterfoil.core.pack.audit import LogFinding, audit_pack, verify_pack
 from counterfoil.limits import PACK_STRAY_LINES_MAX
 from tests.core.common import code_of
 from tests.core.logs import KEYS, OPERATOR, Log, pack_of

@@ -6,9 +6,9 @@ import pytest
 
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import encode_base64
-from counterfoil.core.pack_audit import verify_pack
-from counterfoil.core.pack_pins import Sighting, by_origin, pins_of_packs, sight_pack
-from counterfoil.core.pack_stream import split_lines
+from counterfoil.core.pack.audit import verify_pack
+from counterfoil.core.pack.pins import Sighting, by_origin, pins_of_packs, sight_pack
+from counterfoil.core.pack.stream import split_lines
 from tests.core.common import code_of
 from tests.core.logs import KEYS, Log, pack_of
 from tests.core.test_pack_audit import written

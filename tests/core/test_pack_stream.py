@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from counterfoil.core.pack_stream import split_lines
+from counterfoil.core.pack.stream import split_lines
 from tests.core.common import code_of
 from tests.support import refused
 

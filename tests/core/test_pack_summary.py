@@ -5,7 +5,7 @@ import json
 import pytest
 
 from counterfoil.core.checkpoint import KeySet
-from counterfoil.core.pack_summary import LogSummary, PackSummary, summarize_pack
+from counterfoil.core.pack.summary import LogSummary, PackSummary, summarize_pack
 from counterfoil.limits import PACK_LINE_BYTES_MAX
 from tests.core.common import code_of
 from tests.core.logs import KEYS, OPERATOR, Log, ended, pack_of

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from counterfoil.core.audit import AuditReport
-from counterfoil.core.pack_audit import verify_pack
+from counterfoil.core.pack.audit import verify_pack
 from counterfoil.engine import packs
 from tests.engine.histories import live, seen
 from tests.support import KEYS, delta, erase, recorded, refused, sql

@@ -21,14 +21,14 @@ from counterfoil.core import (
     entry,
     merkle,
     note,
-    pack,
-    pack_audit,
-    pack_log,
     receipt,
     statement,
     statement_verify,
     tlog_proof,
 )
+from counterfoil.core.pack import audit as pack_audit
+from counterfoil.core.pack import lines as pack_lines
+from counterfoil.core.pack import log as pack_log
 from counterfoil.errors import TooLargeError
 from counterfoil.limits import DETAILS_BYTES_MAX, ENTRY_BYTES_MAX
 
@@ -208,7 +208,7 @@ FAULTS = {
     "a pack may end anywhere": ([(pack_audit, "read_end", ignore)], {"pack"}),
     "a log without a checkpoint is taken": ([(pack_log, "undecided", ignore)], {"pack"}),
     "every log is the operator's": ([(pack_log, "operator_of", lambda _: "ledger.example.com")], {"pack"}),
-    "lines may have further members": ([(pack, "members", lambda value, **_: value)], {"pack"}),
+    "lines may have further members": ([(pack_lines, "members", lambda value, **_: value)], {"pack"}),
     "lone surrogates and duplicate members are taken": (
         [(module, "read_json", lambda data, **_: json.loads(data)) for module in (respond, receipt, entry)],
         {"entry", "details", "receipt"},

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, Literal
 from counterfoil.cli.files import FileKind
 from counterfoil.core.dispute import DISPUTE_TYPE, Dispute, dispute_from
 from counterfoil.core.encoding import read_json
-from counterfoil.core.pack_stream import GZIP_MAGIC, split_lines
+from counterfoil.core.pack.stream import GZIP_MAGIC, split_lines
 from counterfoil.core.receipt import RECEIPT_TYPE, Receipt, receipt_from
 from counterfoil.core.report import REPORT_START
 from counterfoil.core.statement import STATEMENT_TYPE, Statement, statement_from

@@ -19,7 +19,7 @@ from counterfoil.core.dispute import Dispute
 from counterfoil.core.entry import DELTA, OPEN, Entry
 from counterfoil.core.merkle import leaf_hash
 from counterfoil.core.note import Note, VerifierKey
-from counterfoil.core.pack_summary import LogSummary
+from counterfoil.core.pack.summary import LogSummary
 from counterfoil.core.receipt import Opening, Receipt
 from counterfoil.core.statement import Statement
 from counterfoil.core.statement_verify import claimed_movement

@@ -44,8 +44,8 @@ from counterfoil.core.dispute import Dispute, verify_dispute
 from counterfoil.core.encoding import decode_utf8, read_json
 from counterfoil.core.entry import read_entry
 from counterfoil.core.note import Note, VerifierKey, parse_note, parse_verifier_key
-from counterfoil.core.pack_stream import split_lines
-from counterfoil.core.pack_summary import PackSummary, summarize_pack
+from counterfoil.core.pack.stream import split_lines
+from counterfoil.core.pack.summary import PackSummary, summarize_pack
 from counterfoil.core.receipt import Receipt, Verified, verify_receipt
 from counterfoil.core.statement import Statement
 from counterfoil.core.statement_verify import VerifiedStatement, verify_statement

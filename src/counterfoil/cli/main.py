@@ -95,7 +95,7 @@ root: Final = LazyGroup(
         "consistency": "main:consistency",
         "verify": "verify:verify",
         "inspect": "inspect:inspect",
-        "audit": "audit:audit",
+        "audit": "auditing.command:audit",
         "webhook": "main:webhook",
         "key": "main:key",
         "migrate": "setup:migrate",

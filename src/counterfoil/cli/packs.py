@@ -18,7 +18,7 @@ from counterfoil.cli.context import Place, check_outputs, file_or_stdout, open_e
 from counterfoil.cli.documents import PACK_FILE
 from counterfoil.cli.files import open_output
 from counterfoil.cli.output import Progress, hint, plural, put, say
-from counterfoil.core.pack import read_end, read_line
+from counterfoil.core.pack.lines import read_end, read_line
 from counterfoil.errors import EngineError
 
 _GZIP_SUFFIX: Final = ".gz"

@@ -21,7 +21,7 @@ from counterfoil.core.encoding import decode_base64, decode_hex, decode_integer,
 from counterfoil.core.entry import parse_entry, require_known_type
 from counterfoil.core.merkle import HASH_BYTES, leaf_hash, verify_consistency, verify_inclusion
 from counterfoil.core.note import parse_note, parse_verifier_key, verify_note
-from counterfoil.core.pack_audit import verify_pack
+from counterfoil.core.pack.audit import verify_pack
 from counterfoil.core.receipt import verify_receipt
 from counterfoil.core.reference import check_customer_id, check_tenant, customer_reference
 from counterfoil.core.statement_verify import Totals, verify_statement

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from counterfoil.core.encoding import decode_utf8
-from counterfoil.core.pack import PackWriter
+from counterfoil.core.pack.lines import PackWriter
 from counterfoil.engine.operator import Operator
 from counterfoil.engine.store import Store
 from counterfoil.engine.stored import iter_checkpoints, log_corrupt, require_head

@@ -1,4 +1,4 @@
-"""What an evidence pack says that it holds, log by log, and nothing of it judged: that is `core.pack_audit`.
+"""What an evidence pack says that it holds, log by log, and nothing of it judged: that is `core.pack.audit`.
 
 Of each log the first entry is read, which names its customer, and the checkpoints.  The entries behind the first are
 counted by the beginnings of their lines, so that a pack of any size is told at the speed at which it is read.
@@ -15,7 +15,7 @@ from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.details import customer_of
 from counterfoil.core.encoding import JsonValue, text_member
 from counterfoil.core.entry import OPEN
-from counterfoil.core.pack import (
+from counterfoil.core.pack.lines import (
     COUNTED,
     ENTRY,
     Lines,

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, Final, Self
 
 from counterfoil.cli.files import open_input
-from counterfoil.core.pack import bounded_line, read_header
-from counterfoil.core.pack_stream import split_lines
+from counterfoil.core.pack.lines import bounded_line, read_header
+from counterfoil.core.pack.stream import split_lines
 from counterfoil.errors import CounterfoilError
 
 Progress = Callable[[int], object]

@@ -6,7 +6,7 @@
     {"checkpoint": note}                                  behind the entry that it covers
     {"end": {"logs": "1", "entries": "6", "checkpoints": "2"}}
 
-This module reads and writes single lines, `core.pack_audit` audits what they say.
+This module reads and writes single lines, `core.pack.audit` audits what they say.
 
 Source: docs/spec/pack.md.
 """

@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterfoil.cli.evidence import write_evidence
+from counterfoil.cli.auditing.evidence import write_evidence
+from counterfoil.cli.auditing.held import Kept
+from counterfoil.cli.auditing.members import Finding
+from counterfoil.cli.auditing.tally import Counts, Tally, UnitTotal
 from counterfoil.cli.findings import amounts_in_words, amounts_of, describe_packed_log
-from counterfoil.cli.held import Kept
 from counterfoil.cli.output import Refusals, emit, hint, plural, quoted, say
-from counterfoil.cli.pack_auditors import Finding
-from counterfoil.cli.pack_tally import Counts, Tally, UnitTotal
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import Checkpoint
-from counterfoil.core.pack_audit import PackFinding
-from counterfoil.core.pack_pins import Sighting
+from counterfoil.core.pack.audit import PackFinding
+from counterfoil.core.pack.pins import Sighting
 from counterfoil.errors import CounterfoilError, EngineError, MalformedError
 
 # So many are named in words; a program gets all of them.

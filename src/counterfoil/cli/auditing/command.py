@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import click
 
+from counterfoil.cli.auditing.findings import Request
+from counterfoil.cli.auditing.packs import audit_packs
 from counterfoil.cli.context import Place, place_options
 from counterfoil.cli.findings import describe_audit
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import Progress, emit, json_option, plural, say, worst
-from counterfoil.cli.pack_audit import audit_packs
-from counterfoil.cli.pack_findings import Request
 from counterfoil.core.audit import AuditReport, undecided
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.errors import CounterfoilError, EngineError
@@ -89,7 +89,7 @@ def _audit_store(
     place: Place, customers: Sequence[str] | None, trusted: KeySet | None, processes: int, *, as_json: bool
 ) -> None:
     # Whoever audits packs needs neither the engine nor a store.
-    from counterfoil.cli.auditors import auditors  # noqa: PLC0415  -- see above
+    from counterfoil.cli.auditing.store import auditors  # noqa: PLC0415  -- see above
 
     audited = _Audited(as_json=as_json)
     with (

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.encoding import JsonValue
-from counterfoil.core.pack import ENTRY, INNER, Lines, bounded_line, read_header, read_line, read_origin
+from counterfoil.core.pack.lines import ENTRY, INNER, Lines, bounded_line, read_header, read_line, read_origin
 from counterfoil.errors import CounterfoilError
 from counterfoil.limits import PACK_STRAY_LINES_MAX
 
@@ -101,7 +101,7 @@ class _Sight:
                 self.close()
                 self._origin = read_origin(members)
         except CounterfoilError:
-            # As `core.pack_audit` counts them.
+            # As `core.pack.audit` counts them.
             self._strays += not line.startswith(INNER)
             self.over = self._strays > PACK_STRAY_LINES_MAX
             return

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 
-from counterfoil.cli.audit_state import open_state
-from counterfoil.cli.evidence import check_folder
+from counterfoil.cli.auditing.evidence import check_folder
+from counterfoil.cli.auditing.files import PackFiles, lines_of
+from counterfoil.cli.auditing.findings import Audited, Request
+from counterfoil.cli.auditing.held import Kept, read_held
+from counterfoil.cli.auditing.members import Audit, findings_of
+from counterfoil.cli.auditing.state import open_state
 from counterfoil.cli.files import describe_os_error
-from counterfoil.cli.held import Kept, read_held
 from counterfoil.cli.output import Progress
-from counterfoil.cli.pack_auditors import Audit, findings_of
-from counterfoil.cli.pack_files import PackFiles, lines_of
-from counterfoil.cli.pack_findings import Audited, Request
 from counterfoil.core.checkpoint import KeySet
-from counterfoil.core.pack_pins import Sighting, pins_of_packs, sight_pack
+from counterfoil.core.pack.pins import Sighting, pins_of_packs, sight_pack
 from counterfoil.errors import EngineError
 
 

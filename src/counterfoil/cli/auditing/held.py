@@ -15,7 +15,7 @@ from counterfoil.cli.output import quoted
 from counterfoil.cli.unknown import none_of_ours
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.dispute import Dispute, proofs_of, verify_dispute
-from counterfoil.core.pack_pins import Pins, by_origin
+from counterfoil.core.pack.pins import Pins, by_origin
 from counterfoil.core.receipt import Receipt, verify_receipt
 from counterfoil.core.statement_verify import verify_statement
 from counterfoil.errors import CounterfoilError, EngineError, VerificationError

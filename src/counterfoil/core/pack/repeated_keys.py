@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from counterfoil.core.audit import duplicate_key
 from counterfoil.core.encoding import JsonValue
 from counterfoil.core.entry import DELTA
-from counterfoil.core.pack import INNER, Lines, at_line, bounded_line, read_line, read_origin
+from counterfoil.core.pack.lines import INNER, Lines, at_line, bounded_line, read_line, read_origin
 from counterfoil.core.receipt import read_item
 from counterfoil.core.seen_keys import HashedKeys
 from counterfoil.errors import CounterfoilError, MalformedError, TooLargeError

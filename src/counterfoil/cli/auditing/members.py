@@ -16,12 +16,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import BinaryIO, Final
 
+from counterfoil.cli.auditing.files import Progress, lines_of
 from counterfoil.cli.ending import Lifeline
 from counterfoil.cli.files import describe_os_error
-from counterfoil.cli.pack_files import Progress, lines_of
 from counterfoil.core.checkpoint import KeySet
-from counterfoil.core.pack_audit import LogFinding, PackFinding, audit_share, whole_of
-from counterfoil.core.pack_pins import Pins
+from counterfoil.core.pack.audit import LogFinding, PackFinding, audit_share, whole_of
+from counterfoil.core.pack.pins import Pins
 from counterfoil.errors import CounterfoilError, EngineError
 
 Finding = LogFinding | PackFinding

@@ -1,6 +1,6 @@
 """Auditing evidence packs as they are read, line by line.
 
-What a log must keep, `core.audit` says; `core.pack_log` leads a log through it.  Here is what goes on when something is
+What a log must keep, `core.audit` says; `core.pack.log` leads a log through it.  Here is what goes on when something is
 wrong: a fault in a log is that log's, and the next log is read on; a fault that nobody can lay to a log is the pack's.
 Every refusal says the line of the pack that it is about in its facts, and of an entry the index.
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from counterfoil.core.audit import AuditReport
 from counterfoil.core.checkpoint import KeySet
 from counterfoil.core.encoding import JsonValue
-from counterfoil.core.pack import (
+from counterfoil.core.pack.lines import (
     COUNTED,
     INNER,
     Lines,
@@ -28,9 +28,9 @@ from counterfoil.core.pack import (
     read_line,
     read_origin,
 )
-from counterfoil.core.pack_keys import SecondReading
-from counterfoil.core.pack_log import PackLog
-from counterfoil.core.pack_pins import Pins
+from counterfoil.core.pack.log import PackLog
+from counterfoil.core.pack.pins import Pins
+from counterfoil.core.pack.repeated_keys import SecondReading
 from counterfoil.errors import (
     CounterfoilError,
     MalformedError,

@@ -17,7 +17,7 @@ from counterfoil.core.checkpoint import Checkpoint, KeySet
 from counterfoil.core.details import customer_of
 from counterfoil.core.encoding import JsonValue, text_member
 from counterfoil.core.entry import OPEN
-from counterfoil.core.pack import at_line
+from counterfoil.core.pack.lines import at_line
 from counterfoil.core.receipt import read_item
 from counterfoil.core.reference import operator_of
 from counterfoil.core.seen_keys import HashedKeys
