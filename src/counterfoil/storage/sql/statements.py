@@ -269,7 +269,7 @@ def _near(wanted: FromClause, by: str) -> Select[Any]:
     """(log, time or count): where that lies, for `near_times` and `near_counts`.
 
     Both again, first and last index of the first bundle that ends at it or behind it, the last index of the log that is
-    settled, its size; NULL for what there is not.
+    settled, the same where an entry still stands there, which no settling leaves, its size; NULL for what there is not.
     """
     behind = BUNDLES.alias("behind")
     reaching = (
@@ -283,9 +283,17 @@ def _near(wanted: FromClause, by: str) -> Select[Any]:
     # Not the first index that is not settled: on PostgreSQL the search for it passes over all that were settled since
     # the last vacuum.
     newest = BUNDLES.alias("newest")
-    settled = select(func.max(newest.c.last)).where(newest.c.log == wanted.c.k0).correlate(wanted)
+    settled = (
+        select(func.max(newest.c.last)).where(newest.c.log == wanted.c.k0).correlate(wanted).scalar_subquery()
+    )
+    standing = (
+        select(ENTRIES.c.idx)
+        .where(ENTRIES.c.log == wanted.c.k0, ENTRIES.c.idx == settled)
+        .correlate(wanted)
+        .scalar_subquery()
+    )
     found = and_(BUNDLES.c.log == wanted.c.k0, BUNDLES.c.last == reaching.scalar_subquery())
-    near = (wanted.c.k0, wanted.c.k1, BUNDLES.c.first, BUNDLES.c.last, settled.scalar_subquery(), LOGS.c.size)
+    near = (wanted.c.k0, wanted.c.k1, BUNDLES.c.first, BUNDLES.c.last, settled, standing, LOGS.c.size)
     return (
         select(*near).select_from(wanted).outerjoin(LOGS, LOGS.c.log == wanted.c.k0).outerjoin(BUNDLES, found)
     )

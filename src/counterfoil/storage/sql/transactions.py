@@ -114,9 +114,13 @@ class Reading(ServiceReading):
 
     def _near(self, reader: Reader, wanted: Sequence[tuple[bytes, int]]) -> list[tuple[int, int]]:
         near: dict[tuple[bytes, int], tuple[int, int]] = {}
-        for log, value, first, last, settled, size in self._rows(reader, list(dict.fromkeys(wanted))):
-            # Behind all bundles it lies among the entries that are not settled.
-            behind = (min(0 if settled is None else settled + 1, size or 0), size or 0)
+        for log, value, first, last, settled, standing, size in self._rows(
+            reader, list(dict.fromkeys(wanted))
+        ):
+            # Behind all bundles it lies among the entries that are not settled; a bundle of which an entry still stands
+            # by itself settled nothing, and says nothing.
+            whole = settled is None or standing is not None
+            behind = (0 if whole else min(settled + 1, size or 0), size or 0)
             near[log, value] = behind if last is None else (first, last)
         return [near[log, value] for log, value in wanted]
 
