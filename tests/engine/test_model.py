@@ -239,7 +239,7 @@ class Records(RuleBasedStateMachine):
             with refused("record-not-found"):
                 self.engine.receipt(record_id, size=size)
         elif index >= (size or log.covered):
-            with refused("not-yet-checkpointed"):
+            with refused("not-yet-checkpointed" if size is None else "record-not-found"):
                 self.engine.receipt(record_id, size=size)
         else:
             proven = self.engine.receipt(record_id, size=size)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from counterfoil.engine import balances
+from counterfoil.engine import closing
 from counterfoil.engine.checkpoint import checkpoint_many
 from counterfoil.engine.engine import Engine
 from counterfoil.engine.windows import parse_month
@@ -160,7 +160,7 @@ class TestOfAPeriod:
             others.append(engine.checkpoint("alice").checkpoint)
             return checkpoint_many(*arguments, **named)
 
-        monkeypatch.setattr(balances, "checkpoint_many", late)
+        monkeypatch.setattr(closing, "checkpoint_many", late)
         answer = checkpoint(api, period=april)
         [theirs] = others
         assert (answer.status, answer.data["outcome"]) == (200, "superseded")

@@ -72,4 +72,4 @@ def test_a_full_one_of_too_many_entries_is_refused(api, engine, monkeypatch):
     monkeypatch.setattr("counterfoil.engine.statements.STATEMENT_ITEMS_MAX", 20)
     recorded(engine, 20)
     engine.checkpoint("alice")
-    api.get("customers/alice/statement", mode="full").refused("too-large", 413, "PAYLOAD_TOO_LARGE")
+    api.get("customers/alice/statement", mode="full").refused("scope-too-wide", 400, "SCOPE_TOO_WIDE")

@@ -118,9 +118,10 @@ class Reading(ServiceReading):
             reader, list(dict.fromkeys(wanted))
         ):
             # Behind all bundles it lies among the entries that are not settled; a bundle of which an entry still stands
-            # by itself settled nothing, and says nothing.
-            whole = settled is None or standing is not None
-            behind = (0 if whole else min(settled + 1, size or 0), size or 0)
+            # by itself, or that lies behind the log, settled nothing, and says nothing.
+            end = size or 0
+            whole = settled is None or standing is not None or settled >= end
+            behind = (0 if whole else settled + 1, end)
             near[log, value] = behind if last is None else (first, last)
         return [near[log, value] for log, value in wanted]
 
