@@ -30,7 +30,7 @@ from counterfoil.cli.findings import (
     describe_report,
     describe_statement,
 )
-from counterfoil.cli.period_totals import PeriodTotals
+from counterfoil.cli.statement_totals import StatementTotals
 from counterfoil.cli.unknown import none_of_ours
 from counterfoil.core.checkpoint import Checkpoint, KeySet, parse_checkpoint
 from counterfoil.core.crosscheck import CrossCheck, Proof
@@ -74,7 +74,7 @@ class Check:
     links: int = 0
     # The receipt or statement that was read last.
     showable: bytes | None = None
-    totals: PeriodTotals = field(default_factory=PeriodTotals)
+    totals: StatementTotals = field(default_factory=StatementTotals)
     seen: CrossCheck = field(default_factory=CrossCheck)
 
     def document(self, name: str) -> Finding:

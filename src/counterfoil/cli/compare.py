@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from counterfoil.cli.columns import map_option, read_columns
 from counterfoil.cli.context import Place, check_outputs, open_engine, place_options
 from counterfoil.cli.differences import LESS, difference_facts, difference_lines, sides_of
 from counterfoil.cli.documents import DISPUTE_FILE, VERIFIED_BYTES_MAX, kind_of, read_document
@@ -61,13 +62,7 @@ _WIDTH: Final = len(f"difference ({LESS})")
 )
 @key_option(required=False)
 @click.option("--customer", "expected", metavar="ID", help="The customer that the statement must name.")
-@click.option(
-    "--map",
-    "maps",
-    metavar="MEMBER=COLUMN",
-    multiple=True,
-    help="The column that holds a member. May be repeated.",
-)
+@map_option
 @click.option("--negate", is_flag=True, help="Change the sign of every amount of the file.")
 @click.option(
     "--tolerance-seconds",
@@ -192,23 +187,9 @@ def _check_statement(
         raise click.UsageError("standard input is one file: the statement or the charges")
 
 
-def _columns(maps: Sequence[str]) -> dict[str, str]:
-    columns: dict[str, str] = {}
-    for text in maps:
-        member, sign, column = text.partition("=")
-        if not sign or not column or member not in CHARGE_MEMBERS:
-            raise EngineError(
-                "usage", f"--map {text}: not MEMBER=COLUMN; members are {' '.join(CHARGE_MEMBERS)}"
-            )
-        if member in columns:
-            raise EngineError("usage", f"--map names {member} twice")
-        columns[member] = column
-    return columns
-
-
 def _read(file: str, maps: Sequence[str], *, negate: bool, as_json: bool) -> Charges:
     """Read the charges; say all that is wrong with rows that do not read, a person the first of it."""
-    columns, bad = _columns(maps), 0
+    columns, bad = read_columns(maps, CHARGE_MEMBERS), 0
 
     def tell(row: BadRow) -> None:
         nonlocal bad

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 
 import click
 
+from counterfoil.cli.columns import map_option, read_columns
 from counterfoil.cli.context import Place, check_output, open_engine, place_options
 from counterfoil.cli.files import open_input, open_output
 from counterfoil.cli.output import Progress, emit, hint, json_option, plural, say
@@ -31,13 +32,7 @@ _PEEKED_BYTES: Final = 512
     "    --map effectiveAt=date --negate --reason purchase --errors refused.ndjson",
 )
 @click.argument("file")
-@click.option(
-    "--map",
-    "maps",
-    metavar="MEMBER=COLUMN",
-    multiple=True,
-    help="The column that holds a member. May be repeated.",
-)
+@map_option
 @click.option("--reason", metavar="TEXT", help="The reason of rows without one.")
 @click.option("--negate", is_flag=True, help="Change the sign of every amount.")
 @click.option(
@@ -63,7 +58,7 @@ def import_file(
     a file again records only what is new: a row without idempotencyKey gets one from the source, its bytes, and how
     many rows of these bytes stand before it. Bad rows are refused by line and code, the rest goes in.
     """
-    reading = Reading(_label(file, source), _columns(maps), reason, negate)
+    reading = Reading(_label(file, source), read_columns(maps, MEMBERS), reason, negate)
     imported = Imported()
     with ExitStack() as stack:
         stream = stack.enter_context(open_input(file))
@@ -93,18 +88,6 @@ def _label(file: str, source: str | None) -> str:
     if file == "-":
         raise EngineError("usage", "standard input has no name: give its rows one with --source")
     return os.fsencode(Path(file).name).decode("utf-8", "backslashreplace")
-
-
-def _columns(maps: Sequence[str]) -> dict[str, str]:
-    columns: dict[str, str] = {}
-    for text in maps:
-        member, sign, column = text.partition("=")
-        if not sign or not column or member not in MEMBERS:
-            raise EngineError("usage", f"--map {text}: not MEMBER=COLUMN; members are {' '.join(MEMBERS)}")
-        if member in columns:
-            raise EngineError("usage", f"--map names {member} twice")
-        columns[member] = column
-    return columns
 
 
 def _rows(file: str, stream: BinaryIO, reading: Reading) -> Iterator[Row]:

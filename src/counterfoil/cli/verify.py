@@ -26,7 +26,7 @@ from counterfoil.cli.files import (
 )
 from counterfoil.cli.keys import key_option, read_keys
 from counterfoil.cli.output import emit, hint, json_option, plural, quoted, say, worst
-from counterfoil.cli.period_totals import total_facts, total_line
+from counterfoil.cli.statement_totals import total_facts, total_line
 from counterfoil.errors import CounterfoilError, EngineError
 
 # What of a folder is verified.

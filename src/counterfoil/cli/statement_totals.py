@@ -43,7 +43,7 @@ class UnitTotal(NamedTuple):
     amounts: Mapping[str, str]
 
 
-class PeriodTotals:
+class StatementTotals:
     """Takes statements that hold, and adds them up while they are of one period."""
 
     def __init__(self) -> None:
