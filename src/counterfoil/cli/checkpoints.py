@@ -11,7 +11,14 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, check_output, open_engine, output_option, place_options
+from counterfoil.cli.context import (
+    Place,
+    check_output,
+    customers_options,
+    open_engine,
+    output_option,
+    place_options,
+)
 from counterfoil.cli.files import make_folder, read_input, write_output
 from counterfoil.cli.output import Progress, emit, json_option, plural, put, say, worst
 from counterfoil.core.checkpoint import Checkpoint, parse_checkpoint
@@ -25,29 +32,22 @@ from counterfoil.limits import INTEGER_DIGITS_MAX, NOTE_BYTES_MAX
 @click.command(
     epilog="\b\nExamples:\n  counterfoil checkpoint cust_001 cust_002\n  counterfoil checkpoint --all",
 )
-@click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)
-@click.option(
-    "--all", "all_customers", is_flag=True, help="Every customer with entries that no checkpoint covers."
-)
+@customers_options("Every customer with entries that no checkpoint covers.")
 @click.option(
     "--refresh", is_flag=True, help="Sign a new checkpoint even where nothing is new, for a fresh watermark."
 )
 @json_option
 @place_options
-def checkpoint(
-    place: Place, customers: Sequence[str], *, all_customers: bool, refresh: bool, as_json: bool
-) -> None:
+def checkpoint(place: Place, customers: Sequence[str] | None, *, refresh: bool, as_json: bool) -> None:
     """Seal and sign what is new.
 
     Every delta so far becomes VERIFIED, and has a receipt from now on.
     """
-    if bool(customers) == all_customers:
-        raise click.UsageError("name customers, or all of them with --all")
     refusals: list[CounterfoilError] = []
     counts = {"signed": 0, "unchanged": 0, "superseded": 0}
     with open_engine(place) as engine, Progress("checkpoint", "customers") as progress:
-        names = {engine.log_of(customer): customer for customer in customers}
-        if all_customers:
+        names = {engine.log_of(customer): customer for customer in customers or ()}
+        if customers is None:
             outcomes = engine.checkpoint_all(refresh=refresh)
         else:
             outcomes = engine.checkpoint_many(customers, refresh=refresh)

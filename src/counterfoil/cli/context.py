@@ -9,7 +9,7 @@ import gc
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -47,6 +47,31 @@ output_option: Final = click.option(
     callback=file_or_stdout,
     help="Write it there instead of standard output.",
 )
+
+
+def customers_options(words: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command customers, or all of them by `--all`; it is called with None as `customers` for all.
+
+    Args:
+        words: what all are, as the help says it.
+    """
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_customers(
+            *args: Any,  # noqa: ANN401  -- passed on
+            customers: Sequence[str],
+            all_customers: bool,
+            **kwargs: Any,  # noqa: ANN401  -- passed on
+        ) -> Any:  # noqa: ANN401  -- passed on
+            if bool(customers) == all_customers:
+                raise click.UsageError("name customers, or all of them with --all")
+            return command(*args, customers=None if all_customers else customers, **kwargs)
+
+        with_all = click.option("--all", "all_customers", is_flag=True, help=words)(with_customers)
+        return click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)(with_all)
+
+    return give
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, open_engine, place_options
+from counterfoil.cli.context import Place, customers_options, open_engine, place_options
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, hint, plural, say, worst
 from counterfoil.cli.periods import period_options
@@ -28,10 +28,7 @@ from counterfoil.errors import CounterfoilError, EngineError
     epilog="\b\nExamples:\n  counterfoil statements --all --period 2026-04 -o 2026-04\n"
     "  counterfoil statements cust_001 cust_002 --period 2026-04 --full --html -o 2026-04",
 )
-@click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)
-@click.option(
-    "--all", "all_customers", is_flag=True, help="Every customer whose log begins before the period ends."
-)
+@customers_options("Every customer whose log begins before the period ends.")
 @period_options
 @click.option(
     "--full", is_flag=True, help="With every entry of the period, not the first and the last alone."
@@ -47,11 +44,10 @@ from counterfoil.errors import CounterfoilError, EngineError
 @place_options
 def statements(
     place: Place,
-    customers: Sequence[str],
+    customers: Sequence[str] | None,
     *,
     window: Window,
     output: str,
-    all_customers: bool,
     full: bool,
     pages: bool,
 ) -> None:
@@ -59,15 +55,13 @@ def statements(
 
     Each is what `counterfoil statement` makes; the table statements.csv says whose each file is, and what it adds up to. What is refused of one customer is said, and the others are made.
     """
-    if bool(customers) == all_customers:
-        raise click.UsageError("name customers, or all of them with --all")
     written = provisional = 0
     refusals: list[CounterfoilError] = []
     with open_engine(place) as engine, Progress("statements", "customers") as progress:
         keys, now = engine.operator.keys, HostClock()()
         require_begun(window, now)
         index = StatementIndex(Path(output))
-        for name, log in progress.over(_logs(engine, None if all_customers else customers, window)):
+        for name, log in progress.over(_logs(engine, customers, window)):
             try:
                 stated = engine.log_statement(log, window, now=now, full=full)
             except CounterfoilError as error:
@@ -83,7 +77,7 @@ def statements(
             index.take(name, f"0x{log.hex()}", path.name, stated)
             written += 1
             provisional += not stated.is_final
-    if all_customers and not written and not refusals:
+    if customers is None and not written and not refusals:
         raise EngineError("nothing-checked", "no customer's log begins before the end of the period")
     if written:
         index.write()

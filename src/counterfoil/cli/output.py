@@ -163,11 +163,12 @@ class Refusals:
         if self.worst is None or worst_exit([self.worst.exit_status, status]) != self.worst.exit_status:
             self.worst = error
 
-    def verdict(self, passed: int) -> CounterfoilError | None:
+    def verdict(self, passed: int, of: str = "") -> CounterfoilError | None:
         """Return the refusal that stands for all, with how many there were; None where there is none.
 
         Args:
             passed: how many checks held.
+            of: what they were of, where that is not plain.
 
         Returns:
             `nothing-checked`, where neither a check held nor one was refused.
@@ -176,7 +177,8 @@ class Refusals:
             return None if passed else EngineError("nothing-checked", "there was nothing to check")
         if self.count == 1:
             return self.worst
-        words = f"{self.count} of {self.count + passed} were refused; the worst: {self.worst.message}"
+        many = f"{self.count + passed} {of}".rstrip()
+        words = f"{self.count} of {many} were refused; the worst: {self.worst.message}"
         return EngineError(self.worst.code, words, **self.worst.facts)
 
 

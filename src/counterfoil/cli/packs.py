@@ -14,7 +14,14 @@ from typing import BinaryIO, Final, cast
 
 import click
 
-from counterfoil.cli.context import Place, check_outputs, file_or_stdout, open_engine, place_options
+from counterfoil.cli.context import (
+    Place,
+    check_outputs,
+    customers_options,
+    file_or_stdout,
+    open_engine,
+    place_options,
+)
 from counterfoil.cli.documents import PACK_FILE
 from counterfoil.cli.files import open_output
 from counterfoil.cli.output import Progress, hint, plural, put, say
@@ -31,8 +38,7 @@ _CHUNK_BYTES: Final = 262_144
     epilog="\b\nExamples:\n  counterfoil pack cust_001 -o cust_001.pack\n"
     "  counterfoil pack --all -o everyone.pack.gz",
 )
-@click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)
-@click.option("--all", "all_customers", is_flag=True, help="Every customer that has a checkpoint.")
+@customers_options("Every customer that has a checkpoint.")
 @click.option(
     "-o",
     "--output",
@@ -42,17 +48,15 @@ _CHUNK_BYTES: Final = 262_144
     help="Write it there; compressed where the name ends in .gz. - is standard output.",
 )
 @place_options
-def pack(place: Place, customers: Sequence[str], output: str | None, *, all_customers: bool) -> None:
+def pack(place: Place, customers: Sequence[str] | None, output: str | None) -> None:
     """Write an evidence pack.
 
     Whole logs, as far as checkpoints cover them: whoever has the file and the operator's key recomputes everything with `counterfoil audit`.
     """
-    if bool(customers) == all_customers:
-        raise click.UsageError("name customers, or all of them with --all")
     check_outputs(place, (output, PACK_FILE))
     with open_engine(place) as engine, Progress("pack", "entries") as progress:
-        wanted = sum(1 for _ in engine.logs()) if all_customers else len(set(customers))
-        lines = engine.pack_lines(None if all_customers else customers, progress=progress.advance)
+        wanted = sum(1 for _ in engine.logs()) if customers is None else len(set(customers))
+        lines = engine.pack_lines(customers, progress=progress.advance)
         with _standard_output() if output is None else _written(Path(output)) as stream:
             end = _write(stream, lines)
             if not end["log"]:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import click
 
-from counterfoil.cli.context import Place, check_outputs, open_engine, output_option, place_options
+from counterfoil.cli.context import (
+    Place,
+    check_outputs,
+    customers_options,
+    open_engine,
+    output_option,
+    place_options,
+)
 from counterfoil.cli.documents import PAGE_FILE, RECEIPT_FILE
 from counterfoil.cli.files import make_folder, write_output
 from counterfoil.cli.output import Progress, escape_json, plural, put, say
@@ -58,25 +65,22 @@ def receipt(
 @click.command(
     epilog="\b\nExamples:\n  counterfoil receipts cust_001 -o receipts\n  counterfoil receipts --all -o receipts",
 )
-@click.argument("customers", metavar="[CUSTOMER]...", nargs=-1)
-@click.option("--all", "all_customers", is_flag=True, help="Every customer that has a checkpoint.")
+@customers_options("Every customer that has a checkpoint.")
 @click.option("-o", "--output", metavar="DIR", required=True, help="Write DIR/RECORD_ID.json, one a delta.")
 @place_options
-def receipts(place: Place, customers: Sequence[str], output: str, *, all_customers: bool) -> None:
+def receipts(place: Place, customers: Sequence[str] | None, output: str) -> None:
     """Make the receipts of customers.
 
     One for every delta that a checkpoint covers; those of an earlier run are written anew under the newest one.
     """
-    if bool(customers) == all_customers:
-        raise click.UsageError("name customers, or all of them with --all")
     written = waiting = 0
     with open_engine(place) as engine, Progress("receipts", "receipts") as progress:
-        for record in engine.customers() if all_customers else map(engine.customer, customers):
+        for record in engine.customers() if customers is None else map(engine.customer, customers):
             if isinstance(record, CounterfoilError):
                 raise record
             waiting += record.count - record.verified_count
             # A customer that was named and has none yet is refused.
-            if all_customers and not record.checkpoint_size:
+            if customers is None and not record.checkpoint_size:
                 continue
             folder = make_folder(Path(output))
             for proven in progress.over(engine.log_receipts(record.log)):

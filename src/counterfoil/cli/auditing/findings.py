@@ -266,7 +266,7 @@ class Audited:
 
     def verdict(self) -> CounterfoilError | None:
         """Return the worst refusal, None where everything holds."""
-        return self._refusals.verdict(self._counts.held + self._whole)
+        return self._refusals.verdict(self._counts.held + self._whole, "logs and packs")
 
 
 def _named(origins: Sequence[str]) -> str:
