@@ -68,6 +68,16 @@ class TestStatements:
         assert outcome.lines[0].startswith("refused  nobody  customer-not-found: ")
         assert outcome.lines[1] == "1 statement in all, 1 refused"
 
+    def test_a_name_that_is_taken_by_something_else_is_refused_and_the_others_are_made(self, kept):
+        assert kept("record", "cust_002", "7", "--reason", "deposit").status == 0
+        Path("all", f"{record_id(kept, 0).partition('.')[0]}.html").mkdir(parents=True)
+        outcome = kept("statements", "--all", "--from", "2026-01-01", "--to", now(), "--html", "-o", "all")
+        assert (outcome.status, outcome.code) == (2, "usage")
+        [refused] = [line for line in outcome.lines if line.startswith("refused")]
+        assert refused.startswith("refused  cust_001  usage: ")
+        assert "1 statement in all, 1 refused" in outcome.lines
+        assert Path("all/statements.csv").read_text().count("cust_00") == 1
+
     def test_a_period_that_goes_on_is_said(self, kept):
         outcome = kept("statements", "--all", "--from", "2026-01-01", "--to", "2100-01-01", "-o", "all")
         assert outcome.status == 0

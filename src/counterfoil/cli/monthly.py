@@ -60,20 +60,20 @@ def statements(
     with open_engine(place) as engine, Progress("statements", "customers") as progress:
         keys, now = engine.operator.keys, HostClock()()
         require_begun(window, now)
-        index = StatementIndex(Path(output))
+        folder = Path(output)
+        index = StatementIndex(folder)
         for name, log in progress.over(_logs(engine, customers, window)):
             try:
                 stated = engine.log_statement(log, window, now=now, full=full)
+                path = make_folder(folder) / f"0x{log.hex()}.json"
+                write_output(path, stated.document)
+                if pages:
+                    page = format_report(stated.document, keys, allow_provisional=True)
+                    write_output(path.with_suffix(".html"), page)
             except CounterfoilError as error:
                 say(f"refused  {name}  {error.code}: {error.message}")
                 refusals.append(error)
                 continue
-            path = make_folder(Path(output)) / f"0x{log.hex()}.json"
-            write_output(path, stated.document)
-            if pages:
-                write_output(
-                    path.with_suffix(".html"), format_report(stated.document, keys, allow_provisional=True)
-                )
             index.take(name, f"0x{log.hex()}", path.name, stated)
             written += 1
             provisional += not stated.is_final
