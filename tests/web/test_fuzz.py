@@ -1,7 +1,5 @@
 """Thousands of requests that follow from the description, good and bad: each is answered as it says."""
 
-import os
-
 import pytest
 
 from counterfoil.engine.engine import Engine
@@ -17,8 +15,8 @@ REQUESTS_MIN = 5_000
 EXAMPLES = 140
 EXAMPLES_LONG = 3_000
 EXAMPLES_PLANTED = 5
-# Where a change is judged, the same ones each time.
-SEED = 0 if "CI" in os.environ else None
+# The same requests each time, so that what they reach is no matter of luck; with --long others each time.
+SEED = 0
 
 
 @pytest.fixture
@@ -33,7 +31,9 @@ def key(store):
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
 def test_every_answer_is_as_it_is_described(app, lists, key, long):
-    found = fuzz(app, key, examples=EXAMPLES_LONG if long else EXAMPLES, seed=SEED, lists=lists)
+    found = fuzz(
+        app, key, examples=EXAMPLES_LONG if long else EXAMPLES, seed=None if long else SEED, lists=lists
+    )
     assert not found.failures, str(found)
     assert found.requests >= REQUESTS_MIN
     for path, item in app.openapi()["paths"].items():
@@ -53,7 +53,7 @@ class TestPlantedFaults:
                 app,
                 key,
                 examples=EXAMPLES_PLANTED,
-                seed=0,
+                seed=SEED,
                 lists=lists,
                 only="/api/v1/balance/customers/{customerId}",
             )

@@ -247,9 +247,11 @@ class TestWaiting:
 class TestBalances:
     @pytest.fixture
     def period(self, pac):
-        """The month in which there are 500 and -12.5."""
+        """The month in which there are 500 and -12.5, both verified: nothing about them changes any more."""
         pac.balance.emit("cust_001", 500, "initial_deposit")
-        return pac.balance.emit("cust_001", -12.5, "api_call")["recordedAt"][:7]
+        recorded = pac.balance.emit("cust_001", -12.5, "api_call")
+        pac.balance.wait_for_verified(recorded["recordId"], QUICKLY)
+        return recorded["recordedAt"][:7]
 
     def test_derive_adds_up_the_month(self, pac, period):
         data = pac.balance.derive("cust_001")
